@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { appendFile, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { disk, has, random } from "../core/format/tools.ts";
-import { run, TestDirectory } from "../harness.ts";
+import { BRIEF, run, TestDirectory } from "../harness.ts";
 
 // What users of other tools have reported of the images that they fetch, each done with the program as it is shipped, at sizes above
 // all of its buffers; whether nothing is left to do is asked of the same code in this process. Short names: bpg#N is bpg/terraform-provider-proxmox, packer#N hashicorp/packer, quickemu#N quickemu-project/quickemu,
@@ -83,8 +83,7 @@ class Place implements AsyncDisposable {
 
   async run(...args: readonly string[]): Promise<Run> {
     const own = { IMAGES_CACHE: this.directory.at("cache"), HOME: this.directory.path, NO_COLOR: "1" };
-    // None of these runs is so long that the optimizing compilers pay.
-    const env = { ...process.env, ...own, BUN_JSC_useDFGJIT: "0" };
+    const env = { ...process.env, ...BRIEF, ...own };
     const child = Bun.spawn([IMAGES, ...args], { cwd: this.directory.path, env, stdout: "pipe", stderr: "pipe" });
     const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
     return { code: await child.exited, out, err };

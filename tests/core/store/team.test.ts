@@ -9,6 +9,7 @@ import { acquireLock } from "../../../src/core/store/lock.ts";
 import { runs } from "../../../src/core/store/runs.ts";
 import { holderOf, openStore } from "../../../src/core/store/state.ts";
 import { KEPT_RUNS, KEPT_VERSIONS } from "../../../src/core/store/storage.ts";
+import { BRIEF } from "../../harness.ts";
 import { builtChild } from "./children/built.ts";
 import { storageConformance } from "./conformance.ts";
 import { flaky } from "./flaky.ts";
@@ -38,8 +39,7 @@ const child = (...args: readonly string[]) =>
     stdin: "pipe",
     stdout: "pipe",
     stderr: "inherit",
-    // None of them lives long enough for the optimizing compilers to pay.
-    env: { ...process.env, BUN_JSC_useDFGJIT: "0" },
+    env: { ...process.env, ...BRIEF },
   });
 
 /** Lines of a child as they come. */
