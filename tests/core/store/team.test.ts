@@ -129,7 +129,7 @@ async function lostAnswers(kind: Kind): Promise<void> {
   await using way = await flaky(port);
   const acknowledged = new Map<string, number>();
   let next = 0;
-  for (let round = 0; round < (isSlow(kind) ? 5 : 12); round++) {
+  for (let round = 0; round < (isSlow(kind) ? 5 : 8); round++) {
     way.loses(0.08);
     await using here = using(kind.by(place, way.port));
     try {
@@ -180,7 +180,7 @@ for (const kind of KINDS) {
 
     test("runs that come at once go one after another, and none undoes what another did", async () => {
       const place = await kind.place();
-      const each = isSlow(kind) ? 3 : 6;
+      const each = isSlow(kind) ? 3 : 4;
       const children = Array.from({ length: 4 }, () => child("count", place, `${each}`));
       expect(await Promise.all(children.map(({ exited }) => exited))).toEqual([0, 0, 0, 0]);
       expect((await reading(place)).images[at("lab", "counter")]?.id).toBe(imageId(`${4 * each}`));
