@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, readFile, symlink } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parse, parseAllDocuments } from "yaml";
-import { type ProgramResult, TestDirectory } from "./harness.ts";
+import { BRIEF, type ProgramResult, TestDirectory } from "./harness.ts";
 import { Signer } from "./installing.ts";
 
 // The shell parts of action.yml and of the GitLab component, run with the compiled binary and against a server that keeps comments as
@@ -90,6 +90,7 @@ async function shell(directory: TestDirectory, words: readonly string[], env: En
       HOME: directory.path,
       IMAGES_CACHE: directory.at("cache"),
       IMAGES_ALLOW_HTTP: "yes",
+      ...BRIEF,
       ...env,
     },
     stdin: "ignore",

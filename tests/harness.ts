@@ -6,6 +6,9 @@ import type { ProgramResult, TestDirectory } from "../src/conformance/directory.
 
 export { named, type ProgramResult, TestDirectory } from "../src/conformance/directory.ts";
 
+/** For a program that a test starts for a moment: it would end before its optimizing compilers pay. */
+export const BRIEF = { BUN_JSC_useDFGJIT: "0" };
+
 export interface Surroundings {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;

@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { binaryOf, TARGETS } from "../scripts/runtimes.ts";
@@ -22,6 +23,10 @@ const TOOLS =
   "uname id getconf ldd sysctl mktemp mkdir rm rmdir cp cat head tail mv chmod awk dirname grep tr gzip curl wget sha256sum printf echo [ test true sleep".split(
     " ",
   );
+const FOUND = TOOLS.flatMap((tool): [string, string][] => {
+  const path = Bun.which(tool);
+  return path === null ? [] : [[tool, path]];
+});
 
 export const standIn = (version: string) =>
   `#!/bin/sh\n[ "$1" = completion ] && { echo "completes $2"; exit; }\necho "images ${version} (stand-in)"\n`;
@@ -64,10 +69,7 @@ export class Host implements AsyncDisposable {
   static async make(shell: readonly string[]): Promise<Host> {
     const directory = await TestDirectory.make();
     for (const name of ["tools", "tmp", "home"]) await mkdir(directory.at(name));
-    for (const tool of TOOLS) {
-      const path = Bun.which(tool);
-      if (path !== null) await symlink(path, directory.at("tools", tool));
-    }
+    for (const [tool, path] of FOUND) symlinkSync(path, directory.at("tools", tool));
     return new Host(directory, shell);
   }
 
@@ -78,17 +80,23 @@ export class Host implements AsyncDisposable {
   /** Starts the script; its PATH has the tools of this machine, some replaced, some left out. */
   async start(args: readonly string[], { fake = {}, without = [], env = {}, script = SCRIPT }: Machine = {}) {
     const commands = this.directory.at(`commands-${crypto.randomUUID()}`);
-    await mkdir(commands);
-    for (const [name, body] of Object.entries({ ...LINUX, ...fake })) {
-      await writeFile(join(commands, name), `#!/bin/sh\n${body}\n`);
-      await chmod(join(commands, name), 0o755);
-    }
-    for (const name of await readdir(this.directory.at("tools")))
-      if (!without.includes(name) && !Object.hasOwn({ ...LINUX, ...fake }, name))
-        await symlink(this.directory.at("tools", name), join(commands, name));
+    mkdirSync(commands);
+    for (const [name, body] of Object.entries({ ...LINUX, ...fake }))
+      writeFileSync(join(commands, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    const tools = this.directory.at("tools");
+    // A directory of links of its own, only where one of them is missing.
+    if (without.length > 0)
+      for (const name of readdirSync(tools))
+        if (!without.includes(name) && !Object.hasOwn({ ...LINUX, ...fake }, name))
+          symlinkSync(join(tools, name), join(commands, name));
     const [shell = "", ...more] = this.#shell;
     return Bun.spawn([Bun.which(shell) ?? shell, ...more, script, ...args], {
-      env: { PATH: commands, HOME: this.directory.at("home"), TMPDIR: this.directory.at("tmp"), ...env },
+      env: {
+        PATH: without.length > 0 ? commands : `${commands}:${tools}`,
+        HOME: this.directory.at("home"),
+        TMPDIR: this.directory.at("tmp"),
+        ...env,
+      },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",

@@ -6,7 +6,7 @@ import { parse } from "yaml";
 import { served } from "./core/net/kit.ts";
 import { stateServer } from "./core/store/server.ts";
 import { makeBucket, moto, programAt } from "./core/store/servers.ts";
-import { type ProgramResult, TestDirectory } from "./harness.ts";
+import { BRIEF, type ProgramResult, TestDirectory } from "./harness.ts";
 
 // docs/ci/teams.md, run as far as a machine without those services can: its files and scripts, with the compiled binary.
 
@@ -42,7 +42,7 @@ async function checkout(settings: string) {
     const own = { HOME: directory.path, IMAGES_CACHE: directory.at("cache"), AWS_EC2_METADATA_DISABLED: "true" };
     const child = Bun.spawn(["sh", "-c", script], {
       cwd: directory.path,
-      env: { PATH, ...own, ...env },
+      env: { PATH, ...BRIEF, ...own, ...env },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",

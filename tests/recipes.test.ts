@@ -3,7 +3,7 @@ import { chmod, copyFile, cp, mkdir, readFile, writeFile } from "node:fs/promise
 import { delimiter, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parse } from "yaml";
-import { listed, type ProgramResult, TestDirectory } from "./harness.ts";
+import { BRIEF, listed, type ProgramResult, TestDirectory } from "./harness.ts";
 
 // The pages of docs/ci, run as far as a machine without those services can: the steps of their jobs by the shells that the services use,
 // with the compiled binary (installed by install.sh, as there) and the embedded store.
@@ -101,7 +101,7 @@ class Project implements AsyncDisposable {
     const PATH = [...path, process.env["PATH"] ?? ""].join(delimiter);
     const child = Bun.spawn([...command], {
       cwd,
-      env: { PATH, ...own, ...env },
+      env: { PATH, ...BRIEF, ...own, ...env },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",

@@ -70,13 +70,13 @@ test.skipIf(why !== "")(
   `a row that is measured again takes the place of the older one, the others stay${why}`,
   async () => {
     await using directory = await TestDirectory.make();
-    await raced(directory, "limit-copy", "start-version");
+    await raced(directory, "limit-copy", "limit-disk");
     const before = await report(directory);
     await raced(directory, "limit-copy", "--baseline", BINARY);
     const after = await report(directory);
     const at = (of: Report, name: string) => of.rows.find((row) => row.name === name)?.at;
-    expect(after.rows.map(({ name }) => name)).toEqual(["start-version", "limit-copy"]);
-    expect(at(after, "start-version")).toBe(at(before, "start-version") ?? "");
+    expect(after.rows.map(({ name }) => name)).toEqual(["limit-disk", "limit-copy"]);
+    expect(at(after, "limit-disk")).toBe(at(before, "limit-disk") ?? "");
     expect(at(after, "limit-copy")).not.toBe(at(before, "limit-copy") ?? "");
   },
 );

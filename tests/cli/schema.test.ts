@@ -65,7 +65,8 @@ test("taplo, which editors of TOML use, finds the schema by the file's first lin
   await directory.write("right.toml", line + RIGHT);
   await directory.write("wrong.toml", line + wrong);
   const cli = resolve("node_modules/@taplo/cli/dist/cli.js");
-  const ran = Bun.spawn([Bun.which("node") ?? process.execPath, cli, "lint", "right.toml", "wrong.toml"], {
+  // Bun compiles its WebAssembly at half of what Node takes.
+  const ran = Bun.spawn([process.execPath, cli, "lint", "right.toml", "wrong.toml"], {
     cwd: directory.path,
     stdout: "pipe",
     stderr: "pipe",

@@ -82,7 +82,7 @@ test.skipIf(terraform === null || !isThatVersion)(
 /** The subcommands and options that terraform's help of a command lists. */
 function helpOf(program: string, command: string): readonly (readonly [string, string])[] {
   const said = Bun.spawnSync([program, ...command.split(" ").filter((word) => word !== ""), "-help"], {
-    env: { ...process.env, CHECKPOINT_DISABLE: "1" },
+    env: { ...process.env, CHECKPOINT_DISABLE: "1", GOGC: "off" },
   });
   const lines = `${said.stdout}${said.stderr}`.split("\n");
   const isGroup = lines.some((line) => /<subcommand>|^Subcommands:/.test(line));

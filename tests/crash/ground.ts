@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { run, type TestDirectory } from "../harness.ts";
+import { BRIEF, run, type TestDirectory } from "../harness.ts";
 
 const BINARY = resolve("dist/images");
 
@@ -42,7 +42,7 @@ export abstract class Ground implements AsyncDisposable {
     const { PATH = "" } = process.env;
     const child = Bun.spawn([...before, BINARY, "apply", "--yes"], {
       cwd: this.directory.path,
-      env: { PATH, ...this.#env },
+      env: { PATH, ...BRIEF, ...this.#env },
       stdout: "ignore",
       stderr: "pipe",
     });

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import type { TestDirectory } from "../harness.ts";
+import { BRIEF, type TestDirectory } from "../harness.ts";
 
 // The real binary, to be killed. What must hold afterwards is asked of the program in this process: the same code, without the time to start.
 
@@ -25,7 +25,7 @@ export function start({ directory, env }: Scene, ...args: readonly string[]) {
   };
   return Bun.spawn([BINARY, ...args], {
     cwd: directory.path,
-    env: { ...own, ...env },
+    env: { ...BRIEF, ...own, ...env },
     stdout: "ignore",
     stderr: "pipe",
   });

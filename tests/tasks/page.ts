@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { delimiter, dirname, resolve } from "node:path";
-import { TestDirectory } from "../harness.ts";
+import { BRIEF, TestDirectory } from "../harness.ts";
 
 // The pages of docs/tasks, run from top to bottom as a reader would who copies and pastes: a block whose first line is `# FILE` is written
 // to that file, a block `sh` is given to bash, and a block `text` right behind it is what that has to print.
@@ -158,7 +158,7 @@ export class Reader implements AsyncDisposable {
     const script = ["set -euo pipefail", "exec 2>&1", after, ...before, ...lines].join("\n");
     const child = Bun.spawn(["bash", "-c", script], {
       cwd: this.at(),
-      env: { PATH, USER: "ann", LC_ALL: "C.UTF-8", ...own, ...this.#world.env },
+      env: { PATH, ...BRIEF, USER: "ann", LC_ALL: "C.UTF-8", ...own, ...this.#world.env },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "inherit",

@@ -1,5 +1,5 @@
 """What openstacksdk makes of the clouds of clouds.yaml: a JSON object for each (cloud, region) of the arguments."""
-import json, os, sys, warnings
+import copy, json, sys, warnings
 
 warnings.simplefilter("ignore")
 import logging
@@ -7,10 +7,12 @@ import logging
 logging.disable(logging.CRITICAL)
 from openstack.config import loader, vendors
 
+# Read once; each cloud gets a copy, so that none sees what another has made of it.
+read = loader.OpenStackConfig(load_envvars=True)
 answers = []
 for cloud, region in ((*pair, None)[:2] for pair in json.loads(sys.argv[1])):
     try:
-        one = loader.OpenStackConfig(load_envvars=True).get_one(cloud, **({"region_name": region} if region else {}))
+        one = copy.deepcopy(read).get_one(cloud, **({"region_name": region} if region else {}))
         c = one.config
         auth = c["auth"]
         answers.append(

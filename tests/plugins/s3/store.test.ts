@@ -164,14 +164,14 @@ it("writers at once: the indexes and records have the images of all of them, and
   const stack = new AsyncDisposableStack();
   await using _ = stack;
   const worlds = [first];
-  for (let i = 1; i < 6; i++) {
+  for (let i = 1; i < 4; i++) {
     const image = IMAGE.replace("image.a", `image.a${i}`);
     worlds.push(stack.use(await BucketWorld.beside(server, first.bucket, image, more, `world-${i}`)));
     await worlds[i]?.directory.write("a.img", `bytes ${i}`.repeat(100));
   }
   const said = await Promise.all(worlds.map((world) => world.run("apply", "--yes")));
   expect(said.map(({ code, stderr }) => (code === 0 ? "" : stderr))).toEqual(worlds.map(() => ""));
-  expect(await first.sums()).toEqual([0, 1, 2, 3, 4, 5].map((i) => `a${i}.img`));
+  expect(await first.sums()).toEqual([0, 1, 2, 3].map((i) => `a${i}.img`));
   // All go at once as well; the last one takes away what is left.
   for (const world of worlds) await world.declare("", world === first ? "world" : `world-${worlds.indexOf(world)}`);
   const gone = await Promise.all(worlds.map((world) => world.run("apply", "--yes")));
