@@ -3,6 +3,9 @@ import { host } from "../src/cli/host.ts";
 // Plugin files of tests import the module "images", as they do under the program.
 host();
 
+// scripts/test.ts sets it for the processes of tests alone: what they start runs as users start it.
+delete process.env["BUN_JSC_thresholdForFTLOptimizeAfterWarmUp"];
+
 // A process of tests holds more than a run may: there the memory of used pieces would be collected for every few MiB that flow. Programs
 // that tests start do collect, and their memory is measured by tests/core/format/peak.test.ts and `bun run peaks`.
 Bun.gc = () => 0;
