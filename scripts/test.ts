@@ -17,7 +17,7 @@ if (memory !== undefined) {
 
 /**
  * The runtime compiles each function that runs often a third time; in a file of tests that ends too late to be of use. A loop over millions of
- * bytes reaches this as well. `tests/setup.ts` keeps it from the programs that tests start.
+ * bytes reaches this as well. `tests/setup.ts` takes it out of `process.env`.
  */
 const LATE = { BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: "1000000" };
 

@@ -3,7 +3,8 @@ import { host } from "../src/cli/host.ts";
 // Plugin files of tests import the module "images", as they do under the program.
 host();
 
-// scripts/test.ts sets it for the processes of tests alone: what they start runs as users start it.
+// scripts/test.ts sets it for the processes of tests: what they start with `process.env` runs as users start it. Bun.spawn without `env` still
+// passes it on.
 delete process.env["BUN_JSC_thresholdForFTLOptimizeAfterWarmUp"];
 
 // A process of tests holds more than a run may: there the memory of used pieces would be collected for every few MiB that flow. Programs
