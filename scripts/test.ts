@@ -15,10 +15,16 @@ if (memory !== undefined) {
   process.on("SIGTERM", () => process.exit(143));
 }
 
+/**
+ * The runtime compiles each function that runs often a third time; in a file of tests that ends too late to be of use. A loop over millions of
+ * bytes reaches this as well. `tests/setup.ts` takes it out of `process.env`.
+ */
+const LATE = { BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: "1000000" };
+
 const start = (words: readonly string[], out: "inherit" | "pipe") =>
   Bun.spawn([process.execPath, ...words], {
     stdio: ["ignore", out, out],
-    env: { ...process.env, ...(memory === undefined ? {} : { TMPDIR: memory }) },
+    env: { ...process.env, ...LATE, ...(memory === undefined ? {} : { TMPDIR: memory }) },
   });
 
 const build = await start(["run", "build"], "inherit").exited;

@@ -3,6 +3,10 @@ import { host } from "../src/cli/host.ts";
 // Plugin files of tests import the module "images", as they do under the program.
 host();
 
+// scripts/test.ts sets it for the processes of tests: what they start with `process.env` runs as users start it. Bun.spawn without `env` still
+// passes it on.
+delete process.env["BUN_JSC_thresholdForFTLOptimizeAfterWarmUp"];
+
 // A process of tests holds more than a run may: there the memory of used pieces would be collected, and the code of Bun taken out of memory,
 // for every few MiB that flow. Programs that tests start do so, and their memory is measured by tests/core/format/peak.test.ts and `bun run
 // peaks`; a test that looks at its own memory asks `process.memoryUsage()`.
