@@ -16,10 +16,13 @@ if (memory !== undefined) {
 }
 
 /**
- * The runtime compiles each function that runs often a third time; in a file of tests that ends too late to be of use. A loop over millions of
- * bytes reaches this as well. `tests/setup.ts` takes it out of `process.env`.
+ * The runtime compiles what runs often a second and a third time; in a file of tests that mostly ends too late to be of use. What runs over
+ * millions of bytes is compiled all the same. `tests/setup.ts` takes these out of `process.env`.
  */
-const LATE = { BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: "1000000" };
+const LATE = {
+  BUN_JSC_thresholdForOptimizeAfterWarmUp: "30000",
+  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: "1000000",
+};
 
 const start = (words: readonly string[], out: "inherit" | "pipe") =>
   Bun.spawn([process.execPath, ...words], {
