@@ -34,9 +34,10 @@ export async function freePort(): Promise<number> {
 /** Where a program of a test is, if it is installed: `go install` and pip put theirs outside of PATH. */
 export const programAt = (name: string): string | undefined =>
   Bun.which(name) ??
-  [join(homedir(), "go", "bin", name), join(homedir(), ".pyenv", "shims", name), join("/usr/sbin", name)].find((path) =>
-    existsSync(path),
-  );
+  ["go/bin", ".local/bin", ".pyenv/shims"]
+    .map((place) => join(homedir(), place, name))
+    .concat(join("/usr/sbin", name))
+    .find((path) => existsSync(path));
 
 /** A server by a command, once something answers at its port. */
 export async function running(
