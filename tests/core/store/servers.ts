@@ -109,6 +109,8 @@ export async function moto(): Promise<Server> {
   const program = programAt("moto_server") ?? "moto_server";
   return await running(port, () => [program, "-H", "127.0.0.1", "-p", `${port}`], {
     PYTHONPATH: join(import.meta.dir, "moto"),
+    // Nothing is written beside the tests.
+    PYTHONDONTWRITEBYTECODE: "1",
   });
 }
 
