@@ -57,7 +57,7 @@ export function flowed(bytes: number): void {
   flown = 0;
   const rss = process.memoryUsage.rss();
   if (passing >= OFTEN && rss > NEAR) collect();
-  else trim();
+  else trim(rss);
   if (passing >= OFTEN) passing = 0;
 }
 
@@ -78,8 +78,7 @@ function collect(): void {
 }
 
 /** Takes code out of memory. A process that holds little has the room, and one that holds much has more to look for. */
-export function trim(): void {
-  const rss = process.memoryUsage.rss();
+export function trim(rss = process.memoryUsage.rss()): void {
   soon = rss > FULL && rss < MUCH ? AT_ONCE : SOON;
   if (rss > CODE && rss < MUCH) releaseCode();
 }
@@ -93,7 +92,7 @@ function count(bytes: number): void {
   const isDue = made >= EVERY || rss >= NEAR;
   if (isDue) made = 0;
   if (isDue && rss > NOTHING) collect();
-  else trim();
+  else trim(rss);
 }
 
 /**

@@ -13,7 +13,7 @@ let held = 0;
  */
 export class MemoryPressure implements Disposable {
   readonly #flows = new FlowOfBytes(CROWD);
-  readonly #looking = setInterval(trim, OFTEN);
+  readonly #looking = setInterval(() => trim(), OFTEN);
 
   private constructor() {
     this.#looking.unref();

@@ -34,7 +34,7 @@ class PartBuffers {
   }
 
   async take(size: number, signal: AbortSignal) {
-    const end = await this.#turns.take(MemoryPressure.isOn ? ROOM : size, signal);
+    const end = await this.#turns.take(MemoryPressure.isOn ? Math.max(size, ROOM) : size, signal);
     const at = this.#free.findIndex(({ length }) => length === size);
     const [buffer] = at < 0 ? [] : this.#free.splice(at, 1);
     // Those of other sizes count as well: they are not kept beside the new one, nor is any where memory is short.

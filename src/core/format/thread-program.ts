@@ -2,8 +2,8 @@ import { join } from "node:path";
 
 /**
  * The program of a thread as text, with all that it imports. A macro: it runs when the module that uses it is bundled (or loaded), so
- * that a compiled binary holds the text, and the build needs no second file. What only the main thread does is left out, and with it the modules of Bun
- * that each thread would load first.
+ * that a compiled binary holds the text, and the build needs no second file. What only the main thread does is left out, and with it the
+ * modules of Bun that each thread would load first.
  */
 export function threadProgram(): string {
   const source = join(import.meta.dir, "thread-main.ts");

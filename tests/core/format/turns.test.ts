@@ -1,4 +1,4 @@
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { memoryToUnpack } from "../../../src/core/format/memory.ts";
 import { MemoryBudget } from "../../../src/core/format/memory-budget.ts";
@@ -66,6 +66,20 @@ test("who holds a dictionary as xz -9 has it brings pressure until its end: buff
   const small = await turns.take(17 * MiB);
   expect(MemoryPressure.isOn).toBe(false);
   small();
+});
+
+test("under pressure the code in memory is looked at again and again, also while no piece is counted", async () => {
+  const looked = Promise.withResolvers<void>();
+  const asked = spyOn(process.memoryUsage, "rss").mockImplementation(() => {
+    if (asked.mock.calls.length === 3) looked.resolve();
+    return 0;
+  });
+  try {
+    using _ = MemoryPressure.of(65 << 20);
+    await looked.promise;
+  } finally {
+    asked.mockRestore();
+  }
 });
 
 test("what unpacking holds is told by the head of the data", () => {
