@@ -1,19 +1,11 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
-import { join } from "node:path";
-import { ANY, attempt, bench, fileSource, never, opening } from "./kit.ts";
+import { fixture, isTable, signedSums, type Table, table, verdictOf } from "./sigstore-kit.ts";
 
 // Bundles with an entry of a log as Rekor v2 keeps it (https://github.com/sigstore/rekor-tiles): no promise and no time of the log, an
 // ed25519 key, a checkpoint in the form of https://github.com/transparency-dev/formats/blob/main/log. The time is that of an authority.
 
 setDefaultTimeout(60_000);
-const fixture = (name: string) => join(import.meta.dir, "fixtures", name);
-const json = async (name: string): Promise<unknown> => await Bun.file(fixture(name)).json();
-const isTable = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
-function table(value: unknown): Record<string, unknown> {
-  if (isTable(value)) return value;
-  throw new Error("no table");
-}
 const sha256 = (...parts: readonly (string | Uint8Array)[]): Buffer => {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(part);
@@ -40,7 +32,7 @@ interface Case {
 }
 
 /** The second entry of a log that has two. */
-function entryOf(message: Record<string, unknown>, certificate: unknown, { digest, root, key = privateKey }: Case) {
+function entryOf(message: Table, certificate: unknown, { digest, root, key = privateKey }: Case) {
   const messageDigest = table(message["messageDigest"]);
   const body = Buffer.from(
     JSON.stringify({
@@ -77,19 +69,15 @@ function entryOf(message: Record<string, unknown>, certificate: unknown, { diges
   };
 }
 
-async function verdict(one: Case, image = fixture("SUMS")): Promise<string> {
-  await using place = await bench();
-  const [read, root, times] = await Promise.all(
-    ["sums.sigstore.json", "trusted_root.json", "timestamps.json"].map(json),
-  );
-  const bundle = table(read);
-  const material = table(bundle["verificationMaterial"]);
+async function verdict(one: Case, image?: string): Promise<string> {
+  const signed = await signedSums();
+  const { bundle, material, root, times } = signed;
   const chain = isTable(material["x509CertificateChain"]) ? material["x509CertificateChain"]["certificates"] : [];
   const certificate = material["certificate"] ?? (Array.isArray(chain) ? chain[0] : undefined);
   material["tlogEntries"] = [entryOf(table(bundle["messageSignature"]), certificate, one)];
-  const stamps = [{ signedTimestamp: table(times)["within"] }];
+  const stamps = [{ signedTimestamp: times["within"] }];
   material["timestampVerificationData"] = { rfc3161Timestamps: one.isTimeless === true ? [] : stamps };
-  table(root)["timestampAuthorities"] = [table(times)["authority"]];
+  root["timestampAuthorities"] = [times["authority"]];
   const log = {
     baseUrl: `https://${ORIGIN}`,
     hashAlgorithm: "SHA2_256",
@@ -100,18 +88,10 @@ async function verdict(one: Case, image = fixture("SUMS")): Promise<string> {
     },
     logId: { keyId: base64(KEY_ID) },
   };
-  const tlogs = table(root)["tlogs"];
+  const { tlogs } = root;
   if (!Array.isArray(tlogs)) throw new Error("the root trusts no log");
   if (one.isUnknown !== true) tlogs.push(log);
-  const signature = {
-    where: await place.file("sums.sigstore.json", JSON.stringify(bundle)),
-    key: await place.file("root.json", JSON.stringify(root)),
-    identity: "release@example.org",
-    issuer: "https://issuer.example.org",
-  };
-  const source = await place.run().open(fileSource(image, { signature }), ANY, opening());
-  const { failure } = await attempt(source.open(never));
-  return failure === undefined ? "accepted" : failure.code;
+  return await verdictOf(signed, image);
 }
 
 test("Rekor v2: a bundle with the proof of the log and the time of an authority is accepted, of these bytes alone", async () => {
