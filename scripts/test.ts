@@ -24,10 +24,10 @@ const LATE = {
   BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: "1000000",
 };
 
-const start = (words: readonly string[], out: "inherit" | "pipe") =>
+const start = (words: readonly string[], out: "inherit" | "pipe", env: Readonly<Record<string, string>> = {}) =>
   Bun.spawn([process.execPath, ...words], {
     stdio: ["ignore", out, out],
-    env: { ...process.env, ...LATE, ...(memory === undefined ? {} : { TMPDIR: memory }) },
+    env: { ...process.env, ...env, ...(memory === undefined ? {} : { TMPDIR: memory }) },
   });
 
 const build = await start(["run", "build"], "inherit").exited;
@@ -36,6 +36,6 @@ if (build !== 0) process.exit(build);
 const check = start(["run", "check"], "pipe");
 const said = Promise.all([new Response(check.stdout).text(), new Response(check.stderr).text()]);
 const test = ["test", `--parallel=${workers}`, "--timeout", "300000", ...process.argv.slice(2)];
-const codes = await Promise.all([start(test, "inherit").exited, check.exited]);
+const codes = await Promise.all([start(test, "inherit", LATE).exited, check.exited]);
 if (codes[1] !== 0) console.error(`\nbun run check failed:\n${(await said).join("")}`);
 process.exitCode = codes.every((code) => code === 0) ? 0 : 1;

@@ -5,9 +5,10 @@ import { resolve } from "node:path";
 import { disk, has, random } from "../core/format/tools.ts";
 import { BRIEF, run, TestDirectory } from "../harness.ts";
 
-// What users of other tools have reported of the images that they fetch, each done with the program as it is shipped, at sizes above
-// all of its buffers; whether nothing is left to do is asked of the same code in this process. Short names: bpg#N is bpg/terraform-provider-proxmox, packer#N hashicorp/packer, quickemu#N quickemu-project/quickemu,
-// lima#N lima-vm/lima, CDI#N kubevirt/containerized-data-importer, minikube#N kubernetes/minikube.
+// What users of other tools have reported of the images that they fetch, each done with the program as it is shipped, at sizes above all of
+// its buffers; whether nothing is left to do is asked of the same code in this process. Short names: bpg#N is
+// bpg/terraform-provider-proxmox, packer#N hashicorp/packer, quickemu#N quickemu-project/quickemu, lima#N lima-vm/lima, CDI#N
+// kubevirt/containerized-data-importer, minikube#N kubernetes/minikube.
 
 setDefaultTimeout(300_000);
 
