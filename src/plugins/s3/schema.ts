@@ -3,7 +3,7 @@ import { image as stored } from "../local/schema.ts";
 
 const place = matching(
   /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:\/[A-Za-z0-9._/-]*)?$/,
-  "s3://BUCKET/PREFIX, of letters, digits and . _ - /",
+  "s3://BUCKET/PREFIX: a bucket of 3 to 63 small letters, digits, . and -, and a prefix of letters, digits, . _ - and /",
 );
 const url = matching(/^https?:\/\/[^\s?#]+$/i, "a URL that begins with https:// or http://");
 
