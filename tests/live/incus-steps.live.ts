@@ -102,6 +102,24 @@ test("an interrupted publication that comes to its end while it is made again is
   expect((await lab.run("destroy", "--yes")).code).toBe(0);
 }, 300_000);
 
+test("a killed copy that the daemon ends between the next plan's listing and its look at the bytes is no rival", async () => {
+  await using lab = await Lab.open();
+  await using watch = await Watch.open(lab.directory.at("socket"), main.socket);
+  lab.settings = lab.settings.replace(main.socket, watch.socket);
+  await lab.declare('[image.a]\nbackend = "lab"\nsource = "images:alpine/edge"\nalias = "a"\n');
+  const { killed, body } = await killedAt(lab, watch, 1, "before");
+  expect(killed).toBe(true);
+  let isLate = true;
+  watch.at = async (moment, what) => {
+    if (!isLate || moment !== "after" || what !== "GET /1.0/images") return;
+    isLate = false;
+    await api(main.socket, "POST", `/1.0/images?project=${lab.project.name}`, JSON.parse(body));
+  };
+  expect(await lab.apply()).not.toContain("already exists");
+  expect([isLate, (await lab.one()).aliases.map(({ name }: Json) => name)]).toEqual([false, ["a"]]);
+  await lab.settled();
+}, 300_000);
+
 test("what somebody copies by hand after a killed copy is theirs", async () => {
   await using lab = await Lab.open();
   await using watch = await Watch.open(lab.directory.at("socket"), main.socket);
@@ -121,7 +139,7 @@ test("what somebody copies by hand after a killed copy is theirs", async () => {
   expect(await lab.one()).toEqual(theirs);
 }, 300_000);
 
-/** Runs apply and kills it at that moment of that one of the requests which change something. */
+/** Runs apply and kills it at that moment of that one of the requests which change something; `body`: what that request begins with. */
 async function killedAt(lab: Lab, watch: Watch, step: number, moment: Moment) {
   const env = { ...process.env, ...lab.env, HOME: lab.directory.path, XDG_STATE_HOME: lab.directory.at("scratch") };
   const child = Bun.spawn([...PROGRAM, "apply", "--yes"], {
@@ -131,11 +149,13 @@ async function killedAt(lab: Lab, watch: Watch, step: number, moment: Moment) {
   });
   let steps = 0;
   let killed = false;
-  watch.at = async (now, request) => {
+  let body = "";
+  watch.at = async (now, request, head) => {
     if (request.startsWith("GET") || killed) return;
     if (now === "before") steps++;
     if (steps !== step || now !== moment) return;
     killed = true;
+    body = head;
     child.kill("SIGKILL");
     await child.exited;
     if (moment === "before") throw new Error("it was killed before it could send this");
@@ -143,5 +163,5 @@ async function killedAt(lab: Lab, watch: Watch, step: number, moment: Moment) {
   const code = await child.exited;
   watch.at = async () => undefined;
   expect(killed || code === 0).toBe(true);
-  return { killed, steps };
+  return { killed, steps, body };
 }

@@ -83,13 +83,18 @@ async function decideAfterLook(
   return { step: decide({ ...known, after: [...new Set([...input.after, holder])] }), holder, want };
 }
 
-/** What an interrupted run began and the backend has finished since it was listed is the image of the address. */
+/**
+ * What the backend has made of an interrupted run's request since it was listed: the image of the address where it is known to be whole,
+ * else a leftover, as it would be had the listing shown it.
+ */
 function ownOf(there: LiveImage, input: DecisionInput, { lookups, owner }: DecisionContext) {
-  const { address, known } = input;
+  const { address, known, have, leftovers } = input;
   const one = lookups.find((other) => other.address === address);
-  if (one === undefined || known?.status !== "creating" || !isFinished(there, known)) return undefined;
-  const whose = ownershipOf(there, claimOf(one, owner));
-  return whose === "recorded" ? { have: there, ownership: whose } : undefined;
+  if (one === undefined || (known?.status !== "creating" && known?.status !== "replacing")) return undefined;
+  const ownership = ownershipOf(there, claimOf(one, owner));
+  if (ownership !== "recorded") return undefined;
+  if (!isFinished(there, known)) return { leftovers: [...leftovers, there.id] };
+  return { have: there, ownership, leftovers: have === undefined ? leftovers : [...leftovers, have.id] };
 }
 
 /** A step, and the address of ours that has those bytes until its own step is done. */

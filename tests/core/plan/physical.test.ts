@@ -1,9 +1,10 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { digest } from "../../../src/core/model/digest.ts";
 import { address, backendName, imageId, imageName } from "../../../src/core/model/name.ts";
 import type { SourceSpec } from "../../../src/core/model/source.ts";
+import type { Recorded } from "../../../src/core/model/state.ts";
 import { findDuplicates } from "../../../src/core/plan/duplicates.ts";
-import type { DesiredImage } from "../../../src/core/plan/input.ts";
+import type { DesiredImage, LiveImage } from "../../../src/core/plan/input.ts";
 import { ListedSizes, physicalOf } from "../../../src/core/plan/physical.ts";
 import { declaredImage, physicalImages } from "../../../src/core/plan/physical-images.ts";
 import { decideWithBytes, physicalImageOf } from "../../../src/core/plan/same-bytes.ts";
@@ -148,23 +149,33 @@ test("one place that is written in several ways, and two backends that lead to i
   expect(await bodies(async (names) => names.map((name) => `${count++}/${name}`))).toBe(0);
 });
 
-test("what an interrupted run began and the backend has finished since the listing is its image, and nobody's rival", async () => {
-  const { context } = files({ "/a": "2" });
+describe("what an interrupted run began and the backend has finished since the listing is nobody's rival", () => {
   const made = image({ label: "a", size: 1 }, { id: imageId("i-2"), names: [hex("2")], size: 10 });
-  const { have: _, digests: __, id: ___, ...row } = ready({ label: "a", size: 1 });
+  const whole = { ...made, ...(made.marker && { marker: { ...made.marker, content: hex("2") } }) };
   const content = { where: "/a", size: 10, digest: hex("2") };
-  const known = { ...row, content, status: "creating", nonce: "n" } as const;
-  const { marker } = made;
-  const begun = { ...made, ...(marker && { marker: { ...marker, content: hex("2") } }) };
-  const { backend } = backendOf(begun);
-  const sights = {
-    ...around(backend, context),
-    lookups: [{ address: at, known, importing: undefined, names: [], held: [], labels: [] }],
+  const { have, digests: _, id: before, ...row } = ready({ label: "a", size: 1 }, { content });
+  const creating = { ...row, status: "creating", nonce: "n" } as const;
+  const replacing = { ...row, have, status: "replacing", id: before, nonce: "n" } as const;
+  const old = image({ label: "a", size: 1 });
+  const decided = async (known: Recorded, there: LiveImage, now?: LiveImage) => {
+    const { context } = files({ "/a": "2" });
+    const { backend } = backendOf(there);
+    const lookups = [{ address: at, known, importing: undefined, names: [], held: [], labels: [] }];
+    const own = file("/debian", 10, { content });
+    const seen = sight({ want: own, known, ...(now && { have: now }) });
+    return (await decideWithBytes(seen, { ...around(backend, context), lookups }, reading)).step;
   };
-  const own = file("/debian", 10, { content });
-  const { step } = await decideWithBytes(sight({ want: own, known }), sights, reading);
-  expect(step).toMatchObject({ id: "i-2" });
-  expect(step?.action).not.toBe("block");
+  test("it is the image, where its marker says that it is whole", async () => {
+    expect(await decided(creating, whole)).toMatchObject({ action: "adopt", id: "i-2" });
+  });
+  test("it is the next version, and the one before it is left over", async () => {
+    const step = await decided(replacing, whole, old);
+    expect(step).toMatchObject({ action: "adopt", id: "i-2", leftovers: [before] });
+  });
+  test("where nothing proves that it is whole, it is a leftover, as it would be in the listing", async () => {
+    expect(await decided(creating, made)).toMatchObject({ action: "create", leftovers: ["i-2"] });
+    expect(await decided(replacing, made, old)).toMatchObject({ action: "replace", id: before, leftovers: ["i-2"] });
+  });
 });
 
 test("a name on the web that says nothing of the format is looked for as what it may be, and is no twin", () => {
