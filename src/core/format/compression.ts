@@ -5,7 +5,7 @@ import { withCollection } from "./collection.ts";
 import { gunzip } from "./gunzip.ts";
 import { type GzipLevel, gzip } from "./gzip.ts";
 import { DEFAULT_LIMIT, limited } from "./limit.ts";
-import { lzmaBinary } from "./lzma-binary.ts";
+import { lzmaModule } from "./lzma-module.ts";
 import type { ThreadJob } from "./thread-messages.ts";
 import { unlz4 } from "./unlz4.ts";
 import { unxz } from "./xz.ts";
@@ -55,9 +55,9 @@ function unpack(
     case "bz2":
       return thread ? threaded({ kind: "bunzip2" }, input, signal) : bunzip2(input, signal);
     case "xz":
-      return thread ? threaded({ kind: "unxz" }, input, signal) : unxz(input, lzmaBinary, signal);
+      return thread ? threaded({ kind: "unxz" }, input, signal) : unxz(input, lzmaModule, signal);
     case "lzma":
-      return thread ? threaded({ kind: "unlzma" }, input, signal) : unxz(input, lzmaBinary, signal, "lzma");
+      return thread ? threaded({ kind: "unlzma" }, input, signal) : unxz(input, lzmaModule, signal, "lzma");
     case "lz4":
       return thread ? threaded({ kind: "unlz4" }, input, signal) : unlz4(input, signal);
     default:

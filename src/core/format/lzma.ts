@@ -14,10 +14,8 @@ const CONCATENATED = 8;
 /** `lzma_stream` on a machine of 32 bits: next_in, avail_in, total_in (8), next_out, avail_out, … */
 const STREAM = { size: 136, nextIn: 0, availableIn: 4, nextOut: 16, availableOut: 20 } as const;
 
-/** Gives the bytes of liblzma.wasm: a thread gets them from elsewhere than the program. */
-export type Binary = () => Promise<ArrayBuffer>;
-let compiled: Promise<WebAssembly.Module> | undefined;
-const compile = async (binary: Binary): Promise<WebAssembly.Module> => new WebAssembly.Module(await binary());
+/** Gives liblzma.wasm, compiled: a thread gets it from elsewhere than the program. */
+export type LzmaCode = () => Promise<WebAssembly.Module>;
 
 /** One stream of liblzma, compiled to WebAssembly, with a memory of its own, at most 256 MiB. */
 export class Lzma {
@@ -34,11 +32,10 @@ export class Lzma {
     module.HEAPU8.fill(0, this.#stream, this.#stream + STREAM.size);
   }
 
-  static async #load(binary: Binary): Promise<Lzma> {
-    compiled ??= compile(binary);
-    const code = await compiled;
+  static async #load(code: LzmaCode): Promise<Lzma> {
+    const module = await code();
     const instantiateWasm = (imports: Imports, done: (instance: WebAssembly.Instance) => void): object => {
-      const instance = new WebAssembly.Instance(code, imports);
+      const instance = new WebAssembly.Instance(module, imports);
       done(instance);
       return instance.exports;
     };
@@ -46,16 +43,16 @@ export class Lzma {
   }
 
   /** Unpacks .xz, and .lzma too; `memory` is the most bytes that it may need. */
-  static async decoder(memory: number, binary: Binary): Promise<Lzma> {
-    const coder = await Lzma.#load(binary);
+  static async decoder(memory: number, code: LzmaCode): Promise<Lzma> {
+    const coder = await Lzma.#load(code);
     const answer = coder.#module._lzma_auto_decoder(coder.#stream, BigInt(memory), CONCATENATED);
     if (answer !== ANSWER.ok) throw new Error(`liblzma gives no decoder (${answer})`);
     return coder;
   }
 
   /** Packs .xz with a CRC64; a level of 0 to 6 (the higher ones need more memory than there is). */
-  static async encoder(level: number, binary: Binary): Promise<Lzma> {
-    const coder = await Lzma.#load(binary);
+  static async encoder(level: number, code: LzmaCode): Promise<Lzma> {
+    const coder = await Lzma.#load(code);
     const answer = coder.#module._lzma_easy_encoder(coder.#stream, level, CRC64);
     if (answer !== ANSWER.ok) throw new Error(`liblzma gives no encoder (${answer})`);
     return coder;

@@ -36,8 +36,11 @@ async function* input(): AsyncGenerator<Uint8Array> {
   }
 }
 
-function begin(job: ThreadJob, binary: ArrayBuffer | undefined): ByteStream {
-  const lzma = async (): Promise<ArrayBuffer> => binary ?? new ArrayBuffer(0);
+function begin(job: ThreadJob, code: WebAssembly.Module | undefined): ByteStream {
+  const lzma = async (): Promise<WebAssembly.Module> => {
+    if (code === undefined) throw new Error(`a thread needs liblzma for ${job.kind}`);
+    return code;
+  };
   switch (job.kind) {
     case "bunzip2":
       return bunzip2(input());
@@ -70,7 +73,7 @@ async function next(): Promise<void> {
 self.onmessage = ({ data }: MessageEvent<ThreadOrder>) => {
   switch (data.kind) {
     case "begin":
-      work = begin(data.job, data.binary)[Symbol.asyncIterator]();
+      work = begin(data.job, data.code)[Symbol.asyncIterator]();
       return;
     case "next":
       void next();

@@ -10,7 +10,7 @@ export type ThreadJob =
 
 /** What a thread receives. */
 export type ThreadOrder =
-  | { readonly kind: "begin"; readonly job: ThreadJob; readonly binary: ArrayBuffer | undefined }
+  | { readonly kind: "begin"; readonly job: ThreadJob; readonly code: WebAssembly.Module | undefined }
   /** Make one piece. */
   | { readonly kind: "next" }
   /** The answer to `more`; without bytes the input has ended. */

@@ -2,7 +2,7 @@ import { Failure } from "../failure.ts";
 import { ByteReader, type ByteStream, copyOf } from "./bytes.ts";
 import { makeRoom } from "./collection.ts";
 import { SLICE } from "./engine.ts";
-import { lzmaBinary } from "./lzma-binary.ts";
+import { lzmaModule } from "./lzma-module.ts";
 import type { ThreadJob, ThreadOrder, ThreadReply } from "./thread-messages.ts";
 import { threadProgram } from "./thread-program.ts" with { type: "macro" };
 
@@ -70,10 +70,10 @@ class Thread implements AsyncDisposable {
   }
 
   static async start(job: ThreadJob, input: ByteStream, signal: AbortSignal | undefined): Promise<Thread> {
-    const binary = job.kind === "bunzip2" || job.kind === "unlz4" ? undefined : await lzmaBinary();
+    const code = job.kind === "bunzip2" || job.kind === "unlz4" ? undefined : await lzmaModule();
     makeRoom(COST);
     const thread = new Thread(input, signal);
-    thread.tell({ kind: "begin", job, binary });
+    thread.tell({ kind: "begin", job, code });
     return thread;
   }
 

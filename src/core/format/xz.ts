@@ -1,7 +1,7 @@
 import type { ByteStream } from "./bytes.ts";
 import { SLICE } from "./engine.ts";
 import { corrupt, truncated, unsupported } from "./failures.ts";
-import { ANSWER, type Binary, Lzma } from "./lzma.ts";
+import { ANSWER, Lzma, type LzmaCode } from "./lzma.ts";
 
 /** Enough for what `xz -9` makes (65 MiB), with much to spare. */
 const MEMORY = 200 * 2 ** 20;
@@ -12,11 +12,11 @@ const MEMORY = 200 * 2 ** 20;
  */
 export async function* unxz(
   input: ByteStream,
-  binary: Binary,
+  code: LzmaCode,
   signal?: AbortSignal,
   name: "xz" | "lzma" = "xz",
 ): AsyncGenerator<Uint8Array> {
-  const coder = await Lzma.decoder(MEMORY, binary);
+  const coder = await Lzma.decoder(MEMORY, code);
   let begun = false;
   for await (const slice of slices(input, signal)) {
     begun = true;
@@ -53,10 +53,10 @@ function explained(answer: number, name: string): Error {
 export async function* xz(
   input: ByteStream,
   level: number,
-  binary: Binary,
+  code: LzmaCode,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const coder = await Lzma.encoder(level, binary);
+  const coder = await Lzma.encoder(level, code);
   for await (const slice of slices(input, signal)) {
     const answer = yield* coder.code(slice, false);
     if (answer !== ANSWER.ok) throw new Error(`liblzma fails (${answer})`);
