@@ -35,7 +35,7 @@ try {
 console.log(`${files.length} files, ${times} times each, under ${load} busy processes: ${failures} failures`);
 process.exitCode = failures === 0 ? 0 : 1;
 
-/** The tests that failed in one run of a file, or how it ended otherwise. */
+/** The tests that failed in one run of a file, with what was said of each; or how it ended otherwise. */
 async function failing(file: string): Promise<readonly string[]> {
   const child = Bun.spawn([process.execPath, "test", "--timeout", "300000", `./${file}`], {
     stdout: "ignore",
@@ -43,6 +43,9 @@ async function failing(file: string): Promise<readonly string[]> {
   });
   const [code, text] = await Promise.all([child.exited, new Response(child.stderr).text()]);
   if (code === 0) return [];
-  const named = [...text.matchAll(/^\(fail\) (.+?)(?: \[|$)/gm)].map(([, name]) => name ?? "");
-  return named.length > 0 ? [...new Set(named)] : [`ended with ${code}`];
+  // What a test throws stands before its name.
+  const named = [...text.matchAll(/(?:^(error: [\s\S]*?))?^\(fail\) (.+?)(?: \[|$)/gm)].map(
+    ([, said = "", name = ""]) => `${name}\n${said}`,
+  );
+  return named.length > 0 ? named : [`ended with ${code}`];
 }
