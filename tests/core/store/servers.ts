@@ -39,22 +39,22 @@ export const programAt = (name: string): string | undefined =>
     .concat(join("/usr/sbin", name))
     .find((path) => existsSync(path));
 
+/** Programs of a test take their port a moment after it was found free: another test's server may be there first. */
+const PORTS = 3;
+
 /** A server by a command, once something answers at its port. */
 export async function running(
-  port: number,
-  command: (directory: string) => readonly string[],
+  command: (port: number, directory: string) => readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
   const directory = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "images-server-"));
   for (const name of ["data", "side"]) await mkdir(join(directory, name));
-  const start = async () => {
-    const child = Bun.spawn([...command(join(directory, "data"))], {
-      cwd: directory,
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "ignore", "ignore"],
-    });
+  const start = async (port: number) => {
+    const words = command(port, join(directory, "data"));
+    const options = { cwd: directory, env: { ...process.env, ...env } };
+    const child = Bun.spawn([...words], { ...options, stdio: ["ignore", "ignore", "ignore"] });
     for (;;) {
-      if (child.exitCode !== null) throw new Error(`${command(directory)[0]} ended with ${child.exitCode}`);
+      if (child.exitCode !== null) throw new Error(`${words[0]} ended with ${child.exitCode}`);
       const isThere = await fetch(`http://127.0.0.1:${port}/`).then(
         () => true,
         () => false,
@@ -63,16 +63,24 @@ export async function running(
       await Bun.sleep(20);
     }
   };
-  let child = await start();
+  let port = await freePort();
+  let child: Bun.Subprocess | undefined;
+  for (let tries = 1; child === undefined; tries++) {
+    child = await start(port).catch((ended: unknown) => {
+      if (tries === PORTS) throw ended;
+      return undefined;
+    });
+    if (child === undefined) port = await freePort();
+  }
   const stop = async () => {
-    child.kill("SIGKILL");
-    await child.exited;
+    child?.kill("SIGKILL");
+    await child?.exited;
   };
   return {
     url: `http://127.0.0.1:${port}`,
     async restart() {
       await stop();
-      child = await start();
+      child = await start(port);
     },
     async [Symbol.asyncDispose]() {
       await stop();
@@ -82,32 +90,18 @@ export async function running(
 }
 
 export async function versitygw(): Promise<Server> {
-  const port = await freePort();
   const program = programAt("versitygw") ?? "versitygw";
+  const options = ["--quiet", "--keep-alive", "--health", "/health"];
   return await running(
-    port,
-    (data) => [
-      program,
-      "--quiet",
-      "--keep-alive",
-      "--port",
-      `127.0.0.1:${port}`,
-      "--health",
-      "/health",
-      "posix",
-      "--sidecar",
-      side(data),
-      data,
-    ],
+    (port, data) => [program, ...options, "--port", `127.0.0.1:${port}`, "posix", "--sidecar", side(data), data],
     { ROOT_ACCESS_KEY: AWS.AWS_ACCESS_KEY_ID, ROOT_SECRET_KEY: AWS.AWS_SECRET_ACCESS_KEY },
   );
 }
 const side = (data: string): string => join(data, "..", "side");
 
 export async function moto(): Promise<Server> {
-  const port = await freePort();
   const program = programAt("moto_server") ?? "moto_server";
-  return await running(port, () => [program, "-H", "127.0.0.1", "-p", `${port}`], {
+  return await running((port) => [program, "-H", "127.0.0.1", "-p", `${port}`], {
     PYTHONPATH: join(import.meta.dir, "moto"),
     // Nothing is written beside the tests.
     PYTHONDONTWRITEBYTECODE: "1",
