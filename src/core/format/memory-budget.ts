@@ -1,4 +1,5 @@
-import { makeRoom } from "./collection.ts";
+import { warmUpAll } from "../warm-up.ts";
+import { LARGE, makeRoom } from "./collection.ts";
 import { MemoryPressure } from "./memory-pressure.ts";
 
 /** Bytes that the conversions of this process may hold together, beside what the run itself needs. */
@@ -29,6 +30,7 @@ export class MemoryBudget {
     signal?.throwIfAborted();
     if (this.#waiting.length > 0 || weight > this.#free) await this.#wait(weight, signal);
     else this.#free -= weight;
+    if (bytes > LARGE || this.#free + weight < this.#room) warmUpAll();
     makeRoom(bytes);
     return this.#begun(weight, bytes);
   }

@@ -1,13 +1,21 @@
 import type { Socket } from "node:net";
 import type { buildConnector, Client, Dispatcher, WebSocket } from "undici/index.js";
+import { whenMemoryGetsShort } from "../warm-up.ts";
 import { Connections, type Network } from "./connect.ts";
+import { warmUpParser } from "./parser-warm-up.ts";
 import { basic, proxyFor } from "./proxy.ts";
 
 // `undici` alone is a stand-in under Bun that knows neither sockets nor certificates nor proxies; a path in it is the package.
 // It is loaded with the first request: programs that send none start without it. Its index.js loads caches, mocks and fetch as well, which
 // takes twice as long.
 const loadAgent = async () => (await import("undici/lib/dispatcher/agent.js")).default;
-const loadClient = async () => (await import("undici/lib/dispatcher/client.js")).default;
+const loadClient = async () => {
+  const Client = (await import("undici/lib/dispatcher/client.js")).default;
+  if (!isKnown) whenMemoryGetsShort(() => warmUpParser(Client));
+  isKnown = true;
+  return Client;
+};
+let isKnown = false;
 const loadWebSocket = async () => (await import("undici/lib/web/websocket/websocket.js")).WebSocket;
 
 const KEEP_ALIVE = 4000;
