@@ -15,7 +15,9 @@ const words = process.argv.slice(2);
 const chosen = MUTANTS.filter(({ what }) => words.length === 0 || words.some((word) => what.includes(word)));
 const waiting = chosen.values();
 let missed = 0;
-await Promise.all(Array.from({ length: availableParallelism() }, breakInCopy));
+const ends = await Promise.allSettled(Array.from({ length: availableParallelism() }, breakInCopy));
+// One that does not fit ends this: after the others have put their copies away.
+for (const end of ends) if (end.status === "rejected") throw end.reason;
 console.log(`${chosen.length - missed} of ${chosen.length} mutants caught`);
 console.log(` ${chosen.length - missed} pass\n ${missed} fail`);
 process.exitCode = missed === 0 ? 0 : 1;

@@ -75,4 +75,10 @@ export const DECISION_MUTANTS: readonly Mutant[] = [
     "if (false)",
     "src/core/plan/deletions.ts",
   ),
+  decision(
+    "what the backend ends of an interrupted run while the next is planned blocks it",
+    "if (!isFinished(there, known)) return { leftovers: [...leftovers, there.id] };",
+    "if (!isFinished(there, known)) return undefined;",
+    "src/core/plan/same-bytes.ts",
+  ),
 ];
