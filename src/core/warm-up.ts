@@ -4,8 +4,8 @@ type WarmUp = () => Promise<void>;
 const pending: WarmUp[] = [];
 
 /**
- * Code that a run calls more and more, the engine compiles anew at some point, in the background, and takes up to 24 MB for that. Where memory
- * will be short, this comes before it is. Called once for each such code, when it is first used.
+ * The engine compiles code that is called often once more, in the background, and takes up to 24 MB for that. Where memory will be short, this
+ * has to come before it is. To be called once for each such code, when it is first used.
  */
 export function whenMemoryGetsShort(warmUp: WarmUp): void {
   pending.push(warmUp);

@@ -17,7 +17,7 @@ export async function warmUpParser(Constructor: typeof Client): Promise<void> {
 
 const ANSWER = Buffer.from(`HTTP/1.1 200 ${"a".repeat(REASON)}\r\ncontent-length: 0\r\n\r\n`);
 
-/** A connection to nobody, which answers whatever is written to it. */
+/** A connection without a server, which answers whatever is written to it. */
 class Answering extends Socket {
   override _read(): void {}
   override _write(_: unknown, __: unknown, done: () => void): void {
