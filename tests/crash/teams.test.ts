@@ -12,17 +12,15 @@ for (const kind of REMOTE)
   describe.skipIf(!kind.is)(`with the state on ${kind.name}`, () => {
     test(`killed at random instants, ${KILLS} times, apply goes on from there`, async () => {
       await kind.start();
+      await using _ = { [Symbol.asyncDispose]: kind.stop };
       const place = await kind.place();
       const login = place.startsWith("http://")
         ? '\nstate_username = "user"\nstate_password = "env:STATE_PASSWORD"'
         : "";
-      {
-        await using ground = await StoreGround.make({
-          lines: `state = "${place}"${login}`,
-          env: { ...AWS, AWS_EC2_METADATA_DISABLED: "true", STATE_PASSWORD: "secret" },
-        });
-        await ground.killedAtRandom(KILLS, 600);
-      }
-      await kind.stop();
+      await using ground = await StoreGround.make({
+        lines: `state = "${place}"${login}`,
+        env: { ...AWS, AWS_EC2_METADATA_DISABLED: "true", STATE_PASSWORD: "secret" },
+      });
+      await ground.killedAtRandom(KILLS, 600);
     }, 1_800_000);
   });

@@ -30,6 +30,7 @@ export class MemoryBudget {
     signal?.throwIfAborted();
     if (this.#waiting.length > 0 || weight > this.#free) await this.#wait(weight, signal);
     else this.#free -= weight;
+    // A second one beside this, or one that takes nearly all, makes memory short.
     if (bytes > LARGE || this.#free + weight < this.#room) warmUpAll();
     makeRoom(bytes);
     return this.#begun(weight, bytes);

@@ -10,14 +10,14 @@ import { makeBucket, programAt, s3Kit, versitygw } from "./servers.ts";
 const tagOf = (text: string): string => `"${createHash("md5").update(text).digest("hex")}"`;
 
 /** A store that answers one request after the other with these, and the last one for ever. */
-function store(answers: readonly { readonly text: string; readonly tag: string }[]) {
+function store(answers: readonly { readonly text: string; readonly tag: string }[], more: Record<string, string> = {}) {
   let requests = 0;
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     fetch: () => {
       const { text, tag } = answers[Math.min(requests++, answers.length - 1)] ?? { text: "", tag: "" };
-      return new Response(text, { headers: { etag: tag } });
+      return new Response(text, { headers: { etag: tag, ...more } });
     },
   });
   const kit = s3Kit(`http://127.0.0.1:${server.port}`);
@@ -46,10 +46,18 @@ test("a store whose tags are no digests is believed from then on; other forms of
   expect(await one.objects.get("k", signal)).toMatchObject({ text: "x", etag: opaque.tag });
   const before = one.requests();
   await one.objects.get("k", signal);
-  expect([before, one.requests()]).toEqual([5, 6]);
+  expect([before, one.requests()]).toEqual([6, 7]);
   await using parts = store([{ text: "x", tag: `"${"0".repeat(32)}-2"` }]);
   await parts.objects.get("k", signal);
   expect(parts.requests()).toBe(1);
+  for (const [name, value] of [
+    ["x-amz-server-side-encryption", "aws:kms"],
+    ["x-amz-server-side-encryption-customer-algorithm", "AES256"],
+  ] as const) {
+    await using encrypting = store([opaque], { [name]: value });
+    await encrypting.objects.get("k", signal);
+    expect(encrypting.requests()).toBe(1);
+  }
 });
 
 const lacking = programAt("versitygw") === undefined ? " (skipped: versitygw is not installed)" : "";

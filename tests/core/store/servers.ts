@@ -39,9 +39,6 @@ export const programAt = (name: string): string | undefined =>
     .concat(join("/usr/sbin", name))
     .find((path) => existsSync(path));
 
-/** Programs of a test take their port a moment after it was found free: another test's server may be there first. */
-const PORTS = 3;
-
 /** A server by a command, once something answers at its port. */
 export async function running(
   command: (port: number, directory: string) => readonly string[],
@@ -49,7 +46,8 @@ export async function running(
 ): Promise<Server> {
   const directory = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "images-server-"));
   for (const name of ["data", "side"]) await mkdir(join(directory, name));
-  const start = async (port: number) => {
+  const port = await freePort();
+  const start = async () => {
     const words = command(port, join(directory, "data"));
     const options = { cwd: directory, env: { ...process.env, ...env } };
     const child = Bun.spawn([...words], { ...options, stdio: ["ignore", "ignore", "ignore"] });
@@ -63,24 +61,16 @@ export async function running(
       await Bun.sleep(20);
     }
   };
-  let port = await freePort();
-  let child: Bun.Subprocess | undefined;
-  for (let tries = 1; child === undefined; tries++) {
-    child = await start(port).catch((ended: unknown) => {
-      if (tries === PORTS) throw ended;
-      return undefined;
-    });
-    if (child === undefined) port = await freePort();
-  }
+  let child = await start();
   const stop = async () => {
-    child?.kill("SIGKILL");
-    await child?.exited;
+    child.kill("SIGKILL");
+    await child.exited;
   };
   return {
     url: `http://127.0.0.1:${port}`,
     async restart() {
       await stop();
-      child = await start(port);
+      child = await start();
     },
     async [Symbol.asyncDispose]() {
       await stop();

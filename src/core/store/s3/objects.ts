@@ -34,8 +34,9 @@ interface Told {
   readonly text: string;
 }
 const TURNS = 5;
-/** Reads after one whose tag is not the digest of its text, and milliseconds before the first of them; longer before each next. */
-const READS = 4;
+const ENCRYPTION = "x-amz-server-side-encryption";
+/** Reads in a row whose tags are not the digests of their texts, until no tag is taken for one; milliseconds after the first, longer after each next. */
+const READS = 6;
 const PAUSE = 20;
 
 interface Site {
@@ -64,20 +65,16 @@ export class Objects implements AsyncDisposable {
   /**
    * A store may give the text of one version with the tag of the next (versitygw with a directory of its own for attributes does, while that
    * is written): under that tag, who believes the text takes a lock that another run has. The tag of a small object is the MD5 of its text,
-   * which tells; where it is none, as with keys of KMS, the same answer comes each time.
+   * which tells. A store where it never is, is believed from then on; one that encrypts with keys of KMS or of its users says that it is not
+   * (API_Object.html, "ETag").
    */
   async get(key: string, signal: AbortSignal, range?: string): Promise<S3Object | undefined> {
-    const found = await this.#read(key, signal, range);
-    if (range !== undefined || this.#isOpaque || found === undefined || isOfOneVersion(found)) return found;
-    for (let last = found, isSame = true, tries = 1; ; tries++) {
+    for (let tries = 1; ; tries++) {
+      const found = await this.#read(key, signal, range);
+      if (found === undefined || range !== undefined || this.#isOpaque || isOfOneVersion(found)) return found;
+      this.#isOpaque = tries === READS;
+      if (this.#isOpaque) return found;
       await pause(PAUSE * tries, undefined, { signal });
-      const again = await this.#read(key, signal);
-      if (again === undefined || isOfOneVersion(again)) return again;
-      isSame &&= again.text === last.text && again.etag === last.etag;
-      last = again;
-      if (tries < READS) continue;
-      this.#isOpaque = isSame;
-      return again;
     }
   }
 
@@ -85,7 +82,9 @@ export class Objects implements AsyncDisposable {
     const headers = range === undefined ? {} : { range };
     // 416: a range of an empty object.
     const answer = await this.#send("GET", key, { signal, headers, accept: [404, 416] }, "s3:GetObject");
-    const { text } = answer;
+    const { text, headers: said } = answer;
+    if (/^aws:kms/.test(said.get(ENCRYPTION) ?? "") || said.has(`${ENCRYPTION}-customer-algorithm`))
+      this.#isOpaque = true;
     if (answer.status === 416) return undefined;
     if (answer.status === 404) {
       const code = elementOf(text, "Code");
