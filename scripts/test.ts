@@ -17,11 +17,13 @@ if (memory !== undefined) {
 
 /**
  * The runtime compiles what runs often a second and a third time; in a file of tests that mostly ends too late to be of use. What runs over
- * millions of bytes is compiled all the same. `tests/setup.ts` takes these out of `process.env`.
+ * millions of bytes is compiled all the same. The allocator keeps what was freed: a worker of tests asks for it again with its next file.
+ * `tests/setup.ts` takes these out of `process.env`.
  */
-const LATE = {
+const RUNTIME = {
   BUN_JSC_thresholdForOptimizeAfterWarmUp: "30000",
   BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: "1000000",
+  MIMALLOC_PURGE_DELAY: "-1",
 };
 
 const start = (words: readonly string[], out: "inherit" | "pipe", env: Readonly<Record<string, string>> = {}) =>
@@ -36,6 +38,6 @@ if (build !== 0) process.exit(build);
 const check = start(["run", "check"], "pipe");
 const said = Promise.all([new Response(check.stdout).text(), new Response(check.stderr).text()]);
 const test = ["test", `--parallel=${workers}`, "--timeout", "300000", ...process.argv.slice(2)];
-const codes = await Promise.all([start(test, "inherit", LATE).exited, check.exited]);
+const codes = await Promise.all([start(test, "inherit", RUNTIME).exited, check.exited]);
 if (codes[1] !== 0) console.error(`\nbun run check failed:\n${(await said).join("")}`);
 process.exitCode = codes.every((code) => code === 0) ? 0 : 1;

@@ -2,6 +2,7 @@ import { afterAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test"
 import { mkdir, readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { freePort } from "../core/store/servers.ts";
 import type { TestDirectory } from "../harness.ts";
 import { facts, directory as servers, Watched } from "./glance.ts";
 import { apply, at, bytes, FILE, images, live, mine, settled } from "./openstack-kit.ts";
@@ -11,17 +12,6 @@ import { apply, at, bytes, FILE, images, live, mine, settled } from "./openstack
 setDefaultTimeout(600_000);
 beforeEach(() => mine.empty());
 afterAll(() => mine.empty());
-
-/** A port of 127.0.0.1 that is free just now. */
-function freePort(): number {
-  using server = {
-    held: Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() }),
-    [Symbol.dispose]() {},
-  };
-  const { port } = server.held;
-  server.held.stop(true);
-  return Number(port);
-}
 
 /** A program that listens on a port, as long as a test takes. */
 class Server implements AsyncDisposable {
@@ -58,7 +48,7 @@ const hasNginx = Bun.which("nginx", { PATH: "/usr/sbin:/usr/bin" }) !== null;
 const withNginx = hasNginx ? "" : " (skipped: nginx is not installed)";
 
 async function nginx(place: TestDirectory, settings: string, target: string = facts.glance.RegionOne): Promise<Server> {
-  const port = freePort();
+  const port = await freePort();
   const dir = place.at("nginx");
   await mkdir(dir);
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${dir}/${name};`);
@@ -125,7 +115,7 @@ test.skipIf(!hasNginx)(
 );
 
 test("tokens that live for seconds: an upload that takes longer ends well", async () => {
-  const port = freePort();
+  const port = await freePort();
   await using place = await at(FILE);
   const conf = await Bun.file(join(servers, "etc/keystone/keystone.conf")).text();
   await mkdir(place.at("keystone"));

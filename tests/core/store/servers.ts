@@ -23,12 +23,22 @@ export interface Server extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
+/**
+ * A port for a server that cannot choose its own. It is below those that systems give to connections (32768 and up with Linux), so that
+ * none of another test has it before the server is up, or while it starts again.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === "object" && address !== null ? address.port : 0;
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((done) => {
+      server.once("error", () => done(false));
+      server.listen(port, "127.0.0.1", () => done(true));
+    });
+    if (!isFree) continue;
+    await new Promise((done) => server.close(done));
+    return port;
+  }
 }
 
 /** Where a program of a test is, if it is installed: `go install` and pip put theirs outside of PATH. */
