@@ -52,7 +52,7 @@ interface SmallFile {
 
 /**
  * A regular file of at most `SMALL` bytes, read whole by one call into memory of its own. Undefined: it is none, or it grew or shrank just now.
- * @throws as `openRegular`
+ * @throws the system's error
  */
 export const readSmall = async (path: string): Promise<SmallFile | undefined> =>
   await reads.soon(
@@ -73,9 +73,9 @@ function readSmallNow(path: string): SmallFile | undefined {
 }
 
 async function readSmallLater(path: string): Promise<SmallFile | undefined> {
-  await using file = await openRegular(path);
-  const stat = await file.stat({ bigint: true });
-  if (stat.size > SMALL) return undefined;
+  await using file = new RegularFile(await later.open(path, FLAGS));
+  const stat = await file.stat();
+  if (!stat.isFile() || stat.size > SMALL) return undefined;
   const room = roomFor(stat);
   return smallFile(stat, room, (await file.read(room, 0, room.length, 0)).bytesRead);
 }

@@ -50,8 +50,11 @@ test("a small file is read whole by one call; anything else is left to be opened
   await writeFile(`${at.path}/large`, Buffer.alloc(SMALL + 1));
   expect(await readSmall(`${at.path}/large`)).toBeUndefined();
   await mkdir(`${at.path}/directory`);
-  expect(await readSmall(`${at.path}/directory`)).toBeUndefined();
   expect(Bun.spawnSync(["mkfifo", `${at.path}/pipe`]).exitCode).toBe(0);
-  expect(await readSmall(`${at.path}/pipe`)).toBeUndefined();
+  // One of 64 reads is asynchronous, as all of a slow file system are.
+  for (let i = 0; i < 64; i++) {
+    expect(await readSmall(`${at.path}/directory`)).toBeUndefined();
+    expect(await readSmall(`${at.path}/pipe`)).toBeUndefined();
+  }
   expect(await readSmall(`${at.path}/none`).then(String, (thrown: unknown) => String(thrown))).toContain("ENOENT");
 });
