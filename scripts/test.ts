@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { memoryDirectory } from "./memory-directory.ts";
 
-// bun run test: builds dist/images, then runs every test, and the type check and the linter beside them.
+// bun run test: builds dist/images, then runs every test, and beside both the type check and the linter.
 // bun scripts/test.ts [OPTIONS AND PATHS OF bun test]. Ends with 1 when anything failed. Temporary files are in memory, where there is room.
 
 /** Tests wait for disks, processes, servers and timers: twice as many workers as there are cores keep those busy. */
@@ -32,11 +32,13 @@ const start = (words: readonly string[], out: "inherit" | "pipe", env: Readonly<
     env: { ...process.env, ...env, ...(memory === undefined ? {} : { TMPDIR: memory }) },
   });
 
-const build = await start(["run", "build"], "inherit").exited;
-if (build !== 0) process.exit(build);
-
 const check = start(["run", "check"], "pipe");
 const said = Promise.all([new Response(check.stdout).text(), new Response(check.stderr).text()]);
+const build = await start(["run", "build"], "inherit").exited;
+if (build !== 0) {
+  check.kill();
+  process.exit(build);
+}
 const test = ["test", `--parallel=${workers}`, "--timeout", "300000", ...process.argv.slice(2)];
 const codes = await Promise.all([start(test, "inherit", RUNTIME).exited, check.exited]);
 if (codes[1] !== 0) console.error(`\nbun run check failed:\n${(await said).join("")}`);
