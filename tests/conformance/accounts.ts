@@ -53,6 +53,7 @@ export async function accountOf(withStore: boolean): Promise<TestPlace> {
   };
 }
 
+/** Of an image of a VM, where all of them can be said. */
 export const lives = {
   image_name: { set: "first (really)", change: "it_is/2-a.b", replaces: true },
   description: { set: "one", change: "zwei\n\näö [images: not a mark]" },
@@ -66,12 +67,15 @@ export const lives = {
   boot_modes: { set: ["uefi"], change: ["legacy", "uefi"], replaces: true },
   tpm_mandatory: { set: true, change: false, replaces: true },
 };
+
+/** The first volume of an image, from a snapshot of the account. */
 export const mapping = (volume_size: number | string) => ({
   device_name: "/dev/sda1",
   bsu: { snapshot_id: seeded.snapshot, volume_size, volume_type: "gp2", delete_on_vm_deletion: "false" },
 });
 
 const ofOrigin = "it goes with another origin";
+/** What an image of bytes does not have, with the reason. */
 export const origins = {
   vm_id: ofOrigin,
   no_reboot: ofOrigin,
@@ -81,11 +85,14 @@ export const origins = {
   block_device_mappings: ofOrigin,
   root_device_name: ofOrigin,
 };
+
 const OF_BYTES: readonly string[] = ["image_name", "description"];
-export const told = Object.fromEntries(
+/** What only an image of a VM is asked about. */
+export const ofVm = Object.fromEntries(
   Object.keys(lives)
     .filter((name) => !OF_BYTES.includes(name))
     .map((name) => [name, "its life is that of an image of a VM"]),
 );
+
 export const several = (i: number) => ({ image_name: `small ${i}` });
 export const timeout = 600_000;

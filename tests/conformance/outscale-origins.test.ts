@@ -1,4 +1,4 @@
-import { accountOf, inAccount, lives, mapping, origins, several, timeout, told } from "./accounts.ts";
+import { accountOf, inAccount, lives, mapping, ofVm, origins, several, timeout } from "./accounts.ts";
 import { conformance } from "./suite.ts";
 
 await conformance("outscale, of a VM", {
@@ -37,7 +37,7 @@ await conformance(
         block_device_mappings: { set: [mapping(30), data], change: [mapping(40)], replaces: true, clears: false },
       };
     },
-    elsewhere: { ...toldThere, ...told, description: "its life is that of an image of a VM" },
+    elsewhere: { ...toldThere, ...ofVm, description: "its life is that of an image of a VM" },
     several,
     timeout,
     place: () => accountOf(false),
@@ -56,7 +56,7 @@ await conformance(
       const [first = ""] = inAccount().publicImages;
       return { source_image_id: { set: first, change: inAccount().sharedImage, replaces: true, clears: false } };
     },
-    elsewhere: { ...toldThere, ...told, description: "its life is that of an image of a VM" },
+    elsewhere: { ...toldThere, ...ofVm, description: "its life is that of an image of a VM" },
     several,
     timeout,
     place: () => accountOf(false),

@@ -1,4 +1,4 @@
-import { accountOf, lives, origins, several, timeout, told } from "./accounts.ts";
+import { accountOf, lives, ofVm, origins, several, timeout } from "./accounts.ts";
 import { conformance } from "./suite.ts";
 
 const raw = (word: string) => new TextEncoder().encode(`${word}\n`.repeat(1000)).slice(0, 512 * 20);
@@ -9,7 +9,7 @@ await conformance("outscale", {
   otherBytes: raw("another small image"),
   small: {},
   lives: { image_name: lives.image_name, description: lives.description },
-  elsewhere: { ...origins, ...told },
+  elsewhere: { ...origins, ...ofVm },
   several,
   timeout,
   place: () => accountOf(true),
