@@ -5,8 +5,8 @@ import { memoryDirectory } from "./memory-directory.ts";
 // bun run test: builds dist/images, then runs every test, and beside both the type check and the linter.
 // bun scripts/test.ts [OPTIONS AND PATHS OF bun test]. Ends with 1 when anything failed. Temporary files are in memory, where there is room.
 
-/** Tests wait for disks, processes, servers and timers: twice as many workers as there are cores keep those busy. */
-const workers = 2 * availableParallelism();
+/** Tests wait for disks, processes, servers and timers: three workers for each core keep those busy. */
+const workers = 3 * availableParallelism();
 
 const memory = memoryDirectory();
 if (memory !== undefined) {
