@@ -1,20 +1,18 @@
 import type { TestPlace } from "../../src/core/conformance.ts";
-import { sharedStore } from "../emulators/outscale/buckets.ts";
+import type { OneBucket } from "../emulators/outscale/buckets.ts";
 import { startOutscale } from "../emulators/outscale/start.ts";
 
 const SECRET = "sentinelSecret4f0c1bK7MDENGbPxRfiCYEXAMP";
 const ACCESS = "AKIASENTINEL7EXAMPLE";
 
-const key = { accessKey: ACCESS, secretKey: SECRET };
-const bucketOf = sharedStore(key);
+export const key = { accessKey: ACCESS, secretKey: SECRET };
 
 let seeded: Awaited<ReturnType<typeof startOutscale>>["control"]["seeded"];
 /** What the account that was opened last has from the start; each test has one of its own, one after the other. */
 export const inAccount = () => seeded;
 
-/** An account of an emulator of Outscale; `withStore`: with a bucket. */
-export async function accountOf(withStore: boolean): Promise<TestPlace> {
-  const bucket = withStore ? bucketOf() : undefined;
+/** An account of an emulator of Outscale, with a bucket or without. */
+export async function accountOf(bucket?: OneBucket): Promise<TestPlace> {
   const emulator = await startOutscale({
     ...key,
     pace: { polls: 1 },

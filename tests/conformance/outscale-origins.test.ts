@@ -17,7 +17,7 @@ await conformance("outscale, of a VM", {
   elsewhere: origins,
   several,
   timeout,
-  place: () => accountOf(false),
+  place: () => accountOf(),
 });
 
 const fewer = ["schema", "create", "law", "attribute lives", "replace", "import"] as const;
@@ -40,7 +40,7 @@ await conformance(
     elsewhere: { ...toldThere, ...ofVm, description: "its life is that of an image of a VM" },
     several,
     timeout,
-    place: () => accountOf(false),
+    place: () => accountOf(),
   },
   fewer,
 );
@@ -59,7 +59,7 @@ await conformance(
     elsewhere: { ...toldThere, ...ofVm, description: "its life is that of an image of a VM" },
     several,
     timeout,
-    place: () => accountOf(false),
+    place: () => accountOf(),
   },
   fewer,
 );
