@@ -28,8 +28,6 @@ async function built(tree: string, one: Target, outfile: string, given: readonly
   await $`${process.execPath} scripts/build.ts --target ${one.target} --outfile ${outfile} --bare ${given}`
     .cwd(tree)
     .quiet();
-  await rm(`${outfile.replace(/\.exe$/, "")}.map`, { force: true });
-  await rm(`${outfile}.map`, { force: true });
   const found = await platformOf(outfile);
   if (found !== one.name) throw new Error(`the binary for ${one.name} is one for ${found}`);
 }
