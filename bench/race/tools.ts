@@ -4,13 +4,22 @@ import { dirname, join } from "node:path";
 
 // The programs that the race is run against: found, or installed from Debian or with Go, or a reason why not.
 
-/** By the name of the program: its package in Debian, or the module that Go builds it of. */
-const TOOLS: Readonly<Record<string, { readonly debian?: string; readonly go?: string; readonly path?: string }>> = {
+/** Where a program comes from: its package in Debian, the module that Go builds it of, or the script that starts its server. */
+interface Origin {
+  readonly debian?: string;
+  readonly go?: string;
+  readonly up?: string;
+  /** The variable that may say where it is. */
+  readonly path?: string;
+}
+
+const TOOLS: Readonly<Record<string, Origin>> = {
   bzip2: { debian: "bzip2" },
   curl: { debian: "curl" },
   gzip: { debian: "gzip" },
   hyperfine: { debian: "hyperfine" },
-  incus: { debian: "incus-client" },
+  // On Debian 12 in its backports only, which the script knows.
+  incus: { up: "incus-up" },
   openssl: { debian: "openssl" },
   openstack: { debian: "python3-openstackclient" },
   pigz: { debian: "pigz" },
@@ -96,11 +105,16 @@ function locate(name: string): string | undefined {
 }
 
 async function install(name: string): Promise<string | undefined> {
-  const { debian, go } = TOOLS[name] ?? {};
+  const { debian, go, up } = TOOLS[name] ?? {};
   console.error(`race: installing ${name}`);
-  if (debian !== undefined && Bun.which("apt-get") !== null && process.getuid?.() === 0) {
+  const isDebian = Bun.which("apt-get") !== null && process.getuid?.() === 0;
+  if (debian !== undefined && isDebian) {
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
     await succeeded(["apt-get", "-y", "-q", "-o", "DPkg::Lock::Timeout=300", "install", debian], env);
+  }
+  if (up !== undefined && isDebian) {
+    const env = { ...process.env, INCUS_UP_ONLY: "packages" };
+    await succeeded(["bash", join(import.meta.dir, "../../tests/live", up), join(tmpdir(), "images-bench-up")], env);
   }
   if (go !== undefined && Bun.which("go") !== null) {
     await mkdir(kept(), { recursive: true });
