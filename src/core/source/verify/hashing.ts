@@ -28,8 +28,8 @@ export interface HashingOptions {
 }
 
 /**
- * Several digests of the same bytes at once. The first is made on this thread; where there are more cores, and bytes enough, each
- * further one gets a worker. Dispose of it when it is not ended.
+ * Several digests of the same bytes at once. The first of several is made on this thread; where there are more cores, and bytes enough,
+ * each further one gets a worker, and so does a single one. Dispose of it when it is not ended.
  */
 export class Hashers implements Disposable {
   readonly #names: readonly HashName[];
@@ -73,7 +73,7 @@ export class Hashers implements Disposable {
     const { size: known, isBeside = false } = this.#options;
     const size = typeof known === "function" ? known() : known;
     const alone = availableParallelism() < 2 || (size !== undefined && size < WORTH_A_WORKER);
-    const isFirstHere = !isBeside || size === undefined;
+    const isFirstHere = size === undefined || (!isBeside && this.#names.length > 1);
     const stays = (name: HashName, i: number): name is "blake2b512" =>
       (i === 0 && isFirstHere) || alone || name === "blake2b512";
     this.#lanes = new Map(this.#names.map((name, i) => [name, stays(name, i) ? here(name) : elsewhere(name)]));
