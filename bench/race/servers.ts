@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import type { Tools } from "./tools.ts";
-import type { Incus, OpenStack, Row, Servers } from "./types.ts";
+import type { Incus, OpenStack, Row, Servers, TokenQuestion } from "./types.ts";
 
 const LIVE = resolve(import.meta.dir, "../../tests/live");
 
@@ -49,6 +49,7 @@ export class RealServers implements Servers {
       clouds: join(directory, "clouds.yaml"),
       glance,
       token: async (cloud) => (await token(cloud)).token,
+      question: (cloud) => questionOf(facts.auth_url, facts[cloud]),
       empty: async (cloud) => empty(glance, await token(cloud)),
     };
   };
@@ -113,19 +114,18 @@ interface Login {
   readonly project: string;
 }
 
-async function login(auth: string, { username, password, project }: User): Promise<Login> {
+function questionOf(auth: string, { username, password, project }: User): TokenQuestion {
   const domain = { id: "default" };
   const user = { name: username, domain, password };
-  const answer = await fetch(`${auth}/auth/tokens?nocatalog`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({
-      auth: {
-        identity: { methods: ["password"], password: { user } },
-        scope: { project: { name: project, domain } },
-      },
-    }),
-  });
+  const identity = { methods: ["password"], password: { user } };
+  const body = JSON.stringify({ auth: { identity, scope: { project: { name: project, domain } } } });
+  return { url: `${auth}/auth/tokens?nocatalog`, body };
+}
+
+async function login(auth: string, user: User): Promise<Login> {
+  const { url, body: question } = questionOf(auth, user);
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(url, { method: "POST", headers, body: question });
   const token = answer.headers.get("x-subject-token");
   if (token === null) throw new Error(`Keystone answered ${answer.status}`);
   const body: { token: { project: { id: string } } } = JSON.parse(await answer.text());

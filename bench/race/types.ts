@@ -98,11 +98,18 @@ export interface Servers {
   readonly incus: () => Promise<Incus>;
 }
 
+/** What Keystone is asked for a token with: `body` has the password, and is sent to `url`. */
+export interface TokenQuestion {
+  readonly url: string;
+  readonly body: string;
+}
+
 export interface OpenStack {
   readonly clouds: string;
   readonly glance: string;
   /** A token of a user of the project of this cloud. */
   readonly token: (cloud: "demo" | "other") => Promise<string>;
+  readonly question: (cloud: "demo" | "other") => TokenQuestion;
   /** Deletes every image of the project. */
   readonly empty: (cloud: "demo" | "other") => Promise<void>;
 }

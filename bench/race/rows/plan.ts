@@ -4,7 +4,7 @@ import { putAside } from "../files.ts";
 import { multiplied } from "../many.ts";
 import { applied, planned, STORE, shell } from "../sides.ts";
 import { terraform } from "../terraform.ts";
-import type { Contender, Contest, Program, Race, Row } from "../types.ts";
+import type { Contender, Contest, OpenStack, Program, Race, Row } from "../types.ts";
 
 // Plans that find nothing to do, and an apply of many small images: what the number of images costs.
 
@@ -63,6 +63,24 @@ async function planMany(race: Race): Promise<Contest> {
   };
 }
 
+/** What no apply into a store can do without: the bytes of each image and what is known of it, both there after a power failure. */
+const WRITE_ALL = `
+  const { closeSync, fdatasyncSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } = require("node:fs");
+  const keep = (path, bytes) => {
+    const file = openSync(path, "wx");
+    writeSync(file, bytes);
+    fdatasyncSync(file);
+    closeSync(file);
+  };
+  for (const name of ["bytes", "records"]) mkdirSync(name);
+  const from = process.argv[1];
+  for (const name of readdirSync(from)) {
+    const bytes = readFileSync(from + "/" + name);
+    const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+    keep("bytes/" + name, bytes);
+    keep("records/" + name, JSON.stringify({ name, sha256, size: bytes.length }));
+  }`;
+
 async function applyMany(race: Race): Promise<Contest> {
   const count = race.count(1000);
   const from = join(race.disk, "from");
@@ -78,6 +96,13 @@ async function applyMany(race: Race): Promise<Contest> {
         goal: { ratio: 3, peak: 150 },
         make: () => shell(`cp -r '${from}' to && sync to/*`, join(race.disk, "peer"), { empty: putAside }),
       },
+      {
+        name: "a script that writes and syncs two files an image: its bytes, and a record of it",
+        make: async () => {
+          const script = `'${process.execPath}' -e '${WRITE_ALL}' '${from}'`;
+          return await shell(script, join(race.disk, "two"), { empty: putAside });
+        },
+      },
     ],
   };
 }
@@ -85,8 +110,19 @@ async function applyMany(race: Race): Promise<Contest> {
 const glance = (count: number) =>
   `[settings]\nname = "race"\n[backend.x]\nplugin = "openstack"\ncloud = "demo"\n${Array.from({ length: count }, (_, i) => `[image.i${i}]\nbackend = "x"\ndisk_format = "raw"\nsource = { file = "../../disk.img" }\n`).join("")}`;
 
+/** What no plan can do without: a token of Keystone, and the list of Glance. */
+async function curlPlan(race: Race, { glance, question }: OpenStack): Promise<Contender> {
+  const { url, body } = question("demo");
+  await writeFile(join(race.memory, "question.json"), body);
+  const asks = `curl -sSf -o /dev/null -D head -H 'Content-Type: application/json' -d @../question.json '${url}'`;
+  const header = `sed -n 's/^x-subject-token: *\\([^\\r]*\\).*/X-Auth-Token: \\1/Ip' head >token`;
+  const lists = `curl -sSf -H @token '${glance}/v2/images?limit=1000' | grep -q '"images"'`;
+  return await shell(`${asks}; ${header}; ${lists}`, join(race.memory, "curl"));
+}
+
 async function planGlance(race: Race): Promise<Contest> {
-  const { clouds, empty } = await race.servers.openstack();
+  const server = await race.servers.openstack();
+  const { clouds, empty } = server;
   const count = race.count(100);
   const env = { OS_CLIENT_CONFIG_FILE: clouds };
   await writeFile(join(race.memory, "disk.img"), "small\n".repeat(1000));
@@ -104,6 +140,11 @@ async function planGlance(race: Race): Promise<Contest> {
           await empty("other");
           return await terraform(race, { directory, env, count, file: join(race.memory, "disk.img"), words: ["plan"] });
         },
+      },
+      {
+        name: "curl, the two requests alone",
+        needs: ["curl"],
+        make: () => curlPlan(race, server),
       },
     ],
   };

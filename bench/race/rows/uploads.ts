@@ -119,8 +119,8 @@ async function intoIncus(race: Race): Promise<Contest> {
   const forget = () => race.run(incus("image", "delete", fingerprint));
   const curl = `op=$(curl -sSf --unix-socket '${socket}' -X POST -T ../large.tar -H 'Content-Type: application/octet-stream' http://incus/1.0/images |
     sed -n 's/.*"operation":"\\([^"]*\\)".*/\\1/p')
-  curl -sSf --unix-socket '${socket}' "http://incus$op/wait" | grep -q '"status":"Success"'
-  sha256sum ../large.tar`;
+  curl -sSf --unix-socket '${socket}' "http://incus$op/wait" | grep -q '"status":"Success"'`;
+  const sum = `${curl}\n  sha256sum ../large.tar`;
   const toml = `[settings]\nname = "race"\n[backend.lab]\nplugin = "incus"\nsocket = "${socket}"\n[image.large]\nsource = "../../large.tar"\n`;
   return {
     title: `${race.mib} MiB into Incus`,
@@ -138,7 +138,12 @@ async function intoIncus(race: Race): Promise<Contest> {
         name: "curl -T, sha256sum",
         needs: ["curl", "sha256sum"],
         goal: CPU,
-        make: async () => ({ ...(await shell(curl, join(race.memory, "curl"))), after: forget }),
+        make: async () => ({ ...(await shell(sum, join(race.memory, "curl"))), after: forget }),
+      },
+      {
+        name: "curl, the two requests alone",
+        needs: ["curl"],
+        make: async () => ({ ...(await shell(curl, join(race.memory, "alone"))), after: forget }),
       },
     ],
   };
