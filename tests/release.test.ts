@@ -149,9 +149,24 @@ test("every package that is in the bundle is named in the licences, with those o
   for (const part of ["BoringSSL", "ICU", "zlib-ng", "lol-html", "c-ares", "WebKit and JavaScriptCore", "libarchive"])
     expect([part, new RegExp(`^${part}: .+\n-{100}\n\n.{10}`, "m").test(text)]).toEqual([part, true]);
   expect(/\s\/(?:home|root|tmp|work)\//.exec(text)?.[0]).toBeUndefined();
-  // One letter beyond ASCII, and the whole program is stored in two bytes a letter.
-  const program = await outputs.find(({ kind }) => kind === "entry-point")?.text();
-  expect(/[^\0-\x7f]/.exec(program ?? "é")?.[0]).toBeUndefined();
+  // One letter beyond ASCII, and its whole part of the program is stored in two bytes a letter.
+  const parts = outputs.filter(({ kind }) => kind === "entry-point" || kind === "chunk");
+  expect(parts.length).toBeGreaterThan(1);
+  for (const part of parts) expect(/[^\0-\x7f]/.exec(await part.text())?.[0]).toBeUndefined();
+});
+
+test("the program has read less than a tenth of itself when it has started", async () => {
+  const { compile: _, ...options } = optionsOf({ outfile: "unused", bare: true });
+  const { metafile } = await Bun.build({ ...options, bytecode: false });
+  const parts = metafile?.outputs ?? {};
+  const isFirst = Object.keys(parts).filter((name) => parts[name]?.entryPoint === "src/cli/main.ts");
+  const read = new Set(isFirst);
+  for (const name of read)
+    for (const { kind, path } of parts[name]?.imports ?? [])
+      if (kind === "import-statement" && parts[path]) read.add(path);
+  const bytes = (names: Iterable<string>) => [...names].reduce((sum, name) => sum + (parts[name]?.bytes ?? 0), 0);
+  expect(isFirst).toHaveLength(1);
+  expect(bytes(read) / bytes(Object.keys(parts))).toBeLessThan(0.1);
 });
 
 test("the sources of LGPL parts are named by the commits that are in the runtime", () => {
