@@ -4,7 +4,7 @@ import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 
 import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { claim, parseHolder, readHolder, release } from "../disk/lock.ts";
-import { sha256OfFile } from "../disk/pieces.ts";
+import { piecesOf, sha256OfFile } from "../disk/pieces.ts";
 import { identity, isDead, probe } from "../disk/process.ts";
 import { errno } from "../disk/reason.ts";
 import { SmallReads } from "../disk/small-reads.ts";
@@ -14,7 +14,7 @@ import type { Holder } from "../model/state.ts";
 import { broken } from "./document.ts";
 import { onDisk, stateFailure } from "./failure.ts";
 import { JournalDirectory, listRuns, openRuns, readRun } from "./journal-directory.ts";
-import { readByPieces, wholeOf } from "./pieces.ts";
+import { hashing, LARGE, readByPieces } from "./pieces.ts";
 import { type Document, KEPT_RUNS, type StateLock, type Storage } from "./storage.ts";
 import { keepVersion, listVersions, readVersion } from "./versions.ts";
 
@@ -148,16 +148,21 @@ const isLink = (path: string): boolean => lstatSync(path, { throwIfNoEntry: fals
 async function readDocument(at: Paths): Promise<Document | undefined> {
   return await withDocument(at, async (file) => {
     const isLarge = (await file.stat()).size > LARGE;
-    const read = isLarge ? await readByPieces(file) : undefined;
-    if (read !== undefined) return { state: read.state, tag: read.sha256 };
+    const hash = createHash("sha256");
+    const state = isLarge ? await readByPieces(hashing(piecesOf(file, LARGE), hash)) : undefined;
+    if (state !== undefined) return { state, tag: hash.digest("hex") };
     const bytes = isLarge ? await wholeOf(file) : await file.readFile();
     if (!isUtf8(bytes)) throw broken("the state is not UTF-8 text", { where: at.document, backup: at.backup });
     return { text: bytes.toString("utf8"), tag: tagOf(bytes) };
   });
 }
 
-/** Bytes from which on a document is read in pieces. */
-const LARGE = 1 << 20;
+/** All bytes of a file, also where some of them have been read. */
+async function wholeOf(file: FileHandle): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const piece of piecesOf(file, LARGE)) parts.push(Buffer.from(piece));
+  return Buffer.concat(parts);
+}
 
 async function withDocument<T>({ document }: Paths, work: (file: FileHandle) => Promise<T>): Promise<T | undefined> {
   try {

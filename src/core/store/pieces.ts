@@ -1,19 +1,18 @@
 import { isUtf8 } from "node:buffer";
-import { createHash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
+import type { Hash } from "node:crypto";
 import { releaseCode } from "../code-pages.ts";
-import { piecesOf } from "../disk/pieces.ts";
 import { type Address, parseAddress } from "../model/name.ts";
 import { type Recorded, STATE_VERSION, type State } from "../model/state.ts";
 import { isTable } from "../model/value.ts";
 import { isRow } from "./rows.ts";
 import { SharedParts } from "./shared.ts";
+import type { Document, TextDocument } from "./storage.ts";
 
 // The document of a large state is three times as large as what is made of it. One that is laid out as `showState` lays it out is read in
 // pieces, so that there is never all of it.
 
-/** Bytes that are read at a time. */
-const PIECE = 1 << 20;
+/** Bytes from which on a document is read in pieces, and bytes that are read at a time. */
+export const LARGE = 1 << 20;
 const HEAD =
   /^\{\n {2}"version": (\d+),\n {2}"lineage": "([^"\\\p{Cc}]+)",\n {2}"serial": (\d{1,15}),\n {2}"images": \{\n/u;
 /** A line that ends a row before another one, and the end of the document. */
@@ -22,26 +21,18 @@ const FOOT = "\n  }\n}\n";
 /** How long the head can be. */
 const MOST = 1000;
 
-interface Read {
-  readonly state: State;
-  /** The SHA-256 of all bytes, in hex. */
-  readonly sha256: string;
-}
-
 /**
- * The state in a file, where its document is laid out as this program does it and nothing is wrong with it; undefined: else. Each piece is
- * JSON by itself and every row is checked, so that it is what the whole document says.
+ * The state in a document, where that is laid out as this program does it and nothing is wrong with it; undefined: else, and the rest is not
+ * read. Each piece is JSON by itself and every row is checked, so that it is what the whole document says.
  */
-export async function readByPieces(file: FileHandle): Promise<Read | undefined> {
-  const hash = createHash("sha256");
+export async function readByPieces(document: AsyncIterable<Uint8Array>): Promise<State | undefined> {
   const images: Record<Address, Recorded> = {};
   const shared = new SharedParts();
   let head: Omit<State, "images"> | undefined;
   let rest = Buffer.alloc(0);
-  for await (const piece of piecesOf(file, PIECE)) {
+  for await (const piece of atLeast(document, LARGE)) {
     // A state of more than a piece; of a small one it would cost more than all of the reading.
     if (head !== undefined) releaseCode();
-    hash.update(piece);
     rest = Buffer.concat([rest, piece]);
     if (head === undefined) {
       const found = headOf(rest);
@@ -56,15 +47,42 @@ export async function readByPieces(file: FileHandle): Promise<Read | undefined> 
   }
   const end = rest.length - FOOT.length;
   if (head === undefined || end <= 0 || rest.toString("latin1", end) !== FOOT) return undefined;
-  if (!addRows(rest.subarray(0, end), images, shared)) return undefined;
-  return { state: { ...head, images }, sha256: hash.digest("hex") };
+  return addRows(rest.subarray(0, end), images, shared) ? { ...head, images } : undefined;
 }
 
-/** All bytes of a file, also where some of them have been read. */
-export async function wholeOf(file: FileHandle): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const piece of piecesOf(file, PIECE)) parts.push(Buffer.from(piece));
-  return Buffer.concat(parts);
+/** The same document, as a state where it is large and its state can be read by pieces: its text need not be kept. */
+export async function smaller(document: TextDocument): Promise<Document> {
+  const { text, tag } = document;
+  const state = text.length > LARGE ? await readByPieces(cut(Buffer.from(text))) : undefined;
+  return state === undefined ? document : { state, tag };
+}
+
+async function* cut(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += LARGE) yield bytes.subarray(at, at + LARGE);
+}
+
+/** The same pieces, and their digest grows with them. */
+export async function* hashing(pieces: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
+  }
+}
+
+/** The bytes in pieces of at least `size`, but for the last one. What is yielded lasts until the next one; what comes in, too. */
+async function* atLeast(pieces: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
+  let kept: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of pieces) {
+    bytes += piece.byteLength;
+    if (bytes < size) {
+      kept.push(Uint8Array.from(piece));
+      continue;
+    }
+    yield kept.length === 0 ? piece : Buffer.concat([...kept, piece]);
+    [kept, bytes] = [[], 0];
+  }
+  if (bytes > 0) yield Buffer.concat(kept);
 }
 
 function headOf(bytes: Buffer): { readonly head: Omit<State, "images">; readonly length: number } | undefined {

@@ -1,4 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { parseState, showState } from "../../../src/core/store/document.ts";
 import type { StateLock, Storage } from "../../../src/core/store/storage.ts";
 import { failureOf, holder, signal } from "./help.ts";
 
@@ -39,6 +40,32 @@ export function storageConformance(name: string, open: () => Promise<Place>): vo
       expect(second).not.toBe(first);
       expect((await place.open().read(signal)).document).toEqual({ text: text(2), tag: second });
     });
+
+    // 64 MiB are the most that the client of an API reads at once.
+    test.each(["as this program writes it", "laid out in another way"])(
+      "a document of 66 MiB, %s, is read, and replaced by its tag",
+      async (layout) => {
+        const have = { note: "x".repeat(1 << 20) };
+        const row = { backend: "b", plugin: "local", want: {}, protect: false, onRemove: "delete", status: "ready" };
+        const rows = Array.from({ length: 66 }, (_, i) => [`b/i${i}`, { ...row, id: `${i}`, have }]);
+        const whole = { version: 1, lineage: "l", serial: 2, images: Object.fromEntries(rows) };
+        const isOurs = layout.startsWith("as");
+        const large = isOurs ? showState(parseState(JSON.stringify(whole), { where: "x" })) : JSON.stringify(whole);
+        await using place = await open();
+        await using lease = await leased(place.open(), "a");
+        const first = await lease.write(large, await lease.write(text(1), undefined));
+        const { document } = await place.open().read(signal);
+        expect(document?.tag).toBe(first);
+        expect([document?.text === undefined, document?.text?.length]).toEqual([
+          isOurs,
+          isOurs ? undefined : large.length,
+        ]);
+        if (document?.text === undefined)
+          expect(showState(document?.state ?? parseState("", { where: "" }))).toBe(large);
+        const second = await lease.write(text(3), document?.tag);
+        expect((await place.open().read(signal)).document).toEqual({ text: text(3), tag: second });
+      },
+    );
 
     test("a write over another document than the one that was read is refused", async () => {
       await using place = await open();

@@ -5,6 +5,8 @@ import { Failure } from "../../failure.ts";
 import type { HttpLock } from "../../model/declaration.ts";
 import type { Holder } from "../../model/state.ts";
 import type { Answer, HttpClient } from "../../net/client.ts";
+import { textOf } from "../answers.ts";
+import { smaller } from "../pieces.ts";
 import { PEEK, REMOTE_PAUSE, type StateLock, type Storage, type TextDocument } from "../storage.ts";
 import { timeOf } from "../versions.ts";
 import { type Archive, linesOf, listed, pack, unpack, versionIn, withRun, withVersion } from "./archive.ts";
@@ -55,7 +57,8 @@ export function httpStorage(http: HttpClient, where: string, words: HttpWords = 
     pause: REMOTE_PAUSE,
     async read(signal) {
       const found = await remote.read(signal);
-      return { ...(found === undefined ? {} : { document: { text: found.text, tag: found.tag } }), open: [] };
+      if (found === undefined) return { open: [] };
+      return { document: await smaller({ text: found.text, tag: found.tag }), open: [] };
     },
     async lock(me, signal) {
       if (!words.isLocked) return { lease: leaseOf(remote, me, false) };
@@ -158,7 +161,7 @@ class Remote {
   ): Promise<(TextDocument & { readonly archive: Archive; readonly full: string }) | undefined> {
     return await this.#asked(async () => {
       const answer = await this.#http.send("GET", "", { signal, accept: [404] });
-      const full = await answer.text();
+      const full = await textOf(answer);
       return answer.status === 200 && full !== "" ? { ...unpack(full), full, tag: tagOf(full) } : undefined;
     });
   }

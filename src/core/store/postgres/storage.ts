@@ -3,6 +3,7 @@ import { parseHolder } from "../../disk/lock.ts";
 import { identity, isDead, probe } from "../../disk/process.ts";
 import { Failure } from "../../failure.ts";
 import type { Holder } from "../../model/state.ts";
+import { smaller } from "../pieces.ts";
 import { type Document, type OpenRun, REMOTE_PAUSE, type Storage } from "../storage.ts";
 import { PostgresClient, type PostgresContext, type Query } from "./client.ts";
 import { PostgresLease } from "./lease.ts";
@@ -43,15 +44,16 @@ class Postgres implements Storage, AsyncDisposable {
     if (!(await this.#made())) return { open: [] };
     const { documents, journals, runs } = tablesOf(this.#client.place.schema);
     const { name } = this.#client.place;
-    return await this.#client.transaction(async (query) => {
+    const { document, open } = await this.#client.transaction(async (query) => {
       const [row] = await query(`select tag, body from ${documents} where name = $1 order by id desc limit 1`, [name]);
       const lines = await query(
         `select r.run, coalesce(string_agg(j.body, '' order by j.seq), '') as body from ${runs} r left join ${journals} j on j.name = r.name and j.run = r.run where r.name = $1 and r.is_open group by r.run order by r.run`,
         [name],
       );
       const open = lines.map((line) => ({ run: text(line["run"]), text: text(line["body"]) }));
-      return row === undefined ? { open } : { document: { text: text(row["body"]), tag: text(row["tag"]) }, open };
+      return { document: row && { text: text(row["body"]), tag: text(row["tag"]) }, open };
     }, true);
+    return document === undefined ? { open } : { document: await smaller(document), open };
   }
 
   async lock(me: Holder, signal: AbortSignal) {

@@ -1,22 +1,19 @@
-import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { Failure } from "../../failure.ts";
 import type { Call, HttpClient, HttpOptions } from "../../net/client.ts";
 import { escaped, signedHeaders } from "../../net/sign.ts";
+import { documentIn, textOf } from "../answers.ts";
+import type { Document } from "../storage.ts";
 import { s3Access, s3ErrorOf } from "./access.ts";
 import { explained, refused } from "./explain.ts";
 import type { S3Location } from "./location.ts";
 import type { S3Env } from "./profiles.ts";
+import { type Body, type Found, isOfOneVersion, type Reading, type Tagged, timesIn } from "./reading.ts";
 import { elementOf, elementsOf } from "./xml.ts";
 
-interface S3Object {
+interface S3Object extends Tagged {
   readonly text: string;
-  readonly etag: string;
-  /** Milliseconds, both by the clock of the store; none where it does not say. */
-  readonly modified?: number;
-  readonly asked?: number;
 }
-
 /** What must hold for a write to happen: this version is there, or none. */
 type Condition = { readonly match: string } | "absent" | "any";
 
@@ -27,11 +24,12 @@ export interface S3Context {
   readonly now?: () => number;
 }
 
-/** An answer that was read whole. */
-interface Told {
+/** An answer that was read to its end: as text, or, of one that says yes, as it was asked for. */
+interface Told<T = never> {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
+  readonly read: { readonly body: T } | undefined;
 }
 const TURNS = 5;
 const ENCRYPTION = "x-amz-server-side-encryption";
@@ -69,8 +67,30 @@ export class Objects implements AsyncDisposable {
    * (API_Object.html, "ETag").
    */
   async get(key: string, signal: AbortSignal, range?: string): Promise<S3Object | undefined> {
+    const found = await this.#read(key, textOf, signal, range);
+    return found && { ...found, text: found.body };
+  }
+
+  /** The document of the state; a large one in pieces, if that is possible. */
+  async document(signal: AbortSignal): Promise<Document | undefined> {
+    const { key } = this.place;
+    const found = await this.#read(key, documentIn, signal);
+    if (found === undefined) return undefined;
+    const { body, etag: tag } = found;
+    if (typeof body === "object") return { state: body.state, tag };
+    if (typeof body === "string") return { text: body, tag };
+    const whole = await this.get(key, signal);
+    return whole && { text: whole.text, tag: whole.etag };
+  }
+
+  async #read<T extends Body>(
+    key: string,
+    reading: Reading<T>,
+    signal: AbortSignal,
+    range?: string,
+  ): Promise<Found<T> | undefined> {
     for (let tries = 1; ; tries++) {
-      const found = await this.#read(key, signal, range);
+      const found = await this.#readOnce(key, reading, signal, range);
       if (found === undefined || range !== undefined || this.#isOpaque || isOfOneVersion(found)) return found;
       this.#isOpaque = tries === READS;
       if (this.#isOpaque) return found;
@@ -78,28 +98,25 @@ export class Objects implements AsyncDisposable {
     }
   }
 
-  async #read(key: string, signal: AbortSignal, range?: string): Promise<S3Object | undefined> {
+  async #readOnce<T>(
+    key: string,
+    reading: Reading<T>,
+    signal: AbortSignal,
+    range?: string,
+  ): Promise<Found<T> | undefined> {
     const headers = range === undefined ? {} : { range };
     // 416: a range of an empty object.
-    const answer = await this.#send("GET", key, { signal, headers, accept: [404, 416] }, "s3:GetObject");
-    const { text, headers: said } = answer;
+    const answer = await this.#send("GET", key, { signal, headers, accept: [404, 416] }, "s3:GetObject", reading);
+    const { text, headers: said, read } = answer;
     if (/^aws:kms/.test(said.get(ENCRYPTION) ?? "") || said.has(`${ENCRYPTION}-customer-algorithm`))
       this.#isOpaque = true;
     if (answer.status === 416) return undefined;
-    if (answer.status === 404) {
+    if (read === undefined) {
       const code = elementOf(text, "Code");
       if (code === "NoSuchKey") return undefined;
       throw refused(this.place, code ?? "", "GET", key, "s3:GetObject");
     }
-    const [modified, asked] = [answer.headers.get("last-modified"), answer.headers.get("date")].map((at) =>
-      Date.parse(at ?? ""),
-    );
-    return {
-      text,
-      etag: etagOf(answer),
-      ...(modified === undefined || Number.isNaN(modified) ? {} : { modified }),
-      ...(asked === undefined || Number.isNaN(asked) ? {} : { asked }),
-    };
+    return { ...read, etag: etagOf(said), ...timesIn(said) };
   }
 
   /** Answers the tag of the new version; undefined when the condition does not hold. */
@@ -110,7 +127,7 @@ export class Objects implements AsyncDisposable {
     const call = { signal, headers, body: text, accept: [404, 409, 412] };
     const answer = await this.#send("PUT", key, call, "s3:PutObject");
     const said = answer.text;
-    if (answer.status < 300) return etagOf(answer);
+    if (answer.status < 300) return etagOf(answer.headers);
     // 404: what was to be matched is gone.
     if (answer.status === 412 || (answer.status === 404 && elementOf(said, "Code") === "NoSuchKey")) return undefined;
     const code = elementOf(said, "Code") ?? "";
@@ -163,7 +180,13 @@ export class Objects implements AsyncDisposable {
   }
 
   /** Sends a request and reads its answer whole; one that broke off is asked for again: everything here may be done twice. */
-  async #send(method: string, key: string | undefined, call: Call, action: string): Promise<Told> {
+  async #send<T = never>(
+    method: string,
+    key: string | undefined,
+    call: Call,
+    action: string,
+    reading?: Reading<T>,
+  ): Promise<Told<T>> {
     const { http, base } = await this.#opened();
     const path = key === undefined ? base : `${base}/${pathOf(key)}`;
     for (let turn = 1; ; turn++) {
@@ -175,7 +198,10 @@ export class Objects implements AsyncDisposable {
           const code = elementOf(await answer.text(), "Code") ?? "PermanentRedirect";
           throw refused(this.place, code, method, key ?? "", action, answer.headers.get("x-amz-bucket-region"));
         }
-        return { status: answer.status, headers: answer.headers, text: await answer.text() };
+        const { status, headers } = answer;
+        if (reading === undefined || status >= 300)
+          return { status, headers, text: await answer.text(), read: undefined };
+        return { status, headers, text: "", read: { body: await reading(answer) } };
       } catch (error) {
         const isShort = error instanceof Failure && error.code === "net.short";
         if (!isShort || turn === TURNS) throw explained(error, this.place, base, method, key, action);
@@ -209,14 +235,8 @@ export class Objects implements AsyncDisposable {
 
 const pathOf = (key: string): string => key.split("/").map(escaped).join("/");
 
-function etagOf(answer: Told): string {
-  const etag = answer.headers.get("etag");
+function etagOf(headers: Headers): string {
+  const etag = headers.get("etag");
   if (etag !== null && etag !== "") return etag;
   throw new Failure("state.remote", "the object store answers without ETag, which a state in S3 needs");
 }
-
-/** Nothing speaks against it: the tag is the MD5 of the text, or has another form. */
-const isOfOneVersion = ({ text, etag }: S3Object): boolean => {
-  const md5 = /^"?([0-9a-f]{32})"?$/i.exec(etag)?.[1];
-  return md5 === undefined || md5.toLowerCase() === createHash("md5").update(text).digest("hex");
-};

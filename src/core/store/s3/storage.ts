@@ -34,8 +34,8 @@ function storageOf(objects: Objects, timing: Timing): Storage {
     async read(signal) {
       for (;;) {
         const before = await readControl(objects, signal);
-        const found = await objects.get(place.key, signal);
-        const document = found === undefined ? {} : { document: { text: found.text, tag: found.etag } };
+        const found = await objects.document(signal);
+        const document = found === undefined ? {} : { document: found };
         if (before.control.open.length === 0) return { ...document, open: [] };
         const { control } = await readControl(objects, signal);
         // A run that ended meanwhile has written the document, or has not: it is read again.
