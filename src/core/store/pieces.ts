@@ -18,14 +18,18 @@ const HEAD =
 /** A line that ends a row before another one, and the end of the document. */
 const NEXT = Buffer.from("\n    },\n");
 const FOOT = "\n  }\n}\n";
+/** Rows of a state that is worth a look of the collector. */
+const MANY = 20_000;
 /** How long the head can be. */
 const MOST = 1000;
+
+type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /**
  * The state in a document, where that is laid out as this program does it and nothing is wrong with it; undefined: else, and the rest is not
  * read. Each piece is JSON by itself and every row is checked, so that it is what the whole document says.
  */
-export async function readByPieces(document: AsyncIterable<Uint8Array>): Promise<State | undefined> {
+export async function readByPieces(document: Pieces): Promise<State | undefined> {
   const images: Record<Address, Recorded> = {};
   const shared = new SharedParts();
   let head: Omit<State, "images"> | undefined;
@@ -45,21 +49,21 @@ export async function readByPieces(document: AsyncIterable<Uint8Array>): Promise
     if (!addRows(rest.subarray(0, cut + NEXT.length - ",\n".length), images, shared)) return undefined;
     rest = rest.subarray(cut + NEXT.length);
   }
+  // The garbage of so many pieces is as large as all that a plan makes next.
+  if (Object.keys(images).length > MANY) Bun.gc(true);
   const end = rest.length - FOOT.length;
   if (head === undefined || end <= 0 || rest.toString("latin1", end) !== FOOT) return undefined;
   return addRows(rest.subarray(0, end), images, shared) ? { ...head, images } : undefined;
 }
 
-/** The same document, as a state where it is large and its state can be read by pieces: its text need not be kept. */
-export async function smaller(document: TextDocument): Promise<Document> {
-  const { text, tag } = document;
+/** The same document, as a state where it is large and that is possible: its text need not be kept. */
+export async function smaller({ text, tag }: TextDocument): Promise<Document> {
   const state = text.length > LARGE ? await readByPieces(cut(Buffer.from(text))) : undefined;
-  return state === undefined ? document : { state, tag };
+  return state === undefined ? { text, tag } : { state, tag };
 }
 
-async function* cut(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += LARGE) yield bytes.subarray(at, at + LARGE);
-}
+const cut = (bytes: Uint8Array): readonly Uint8Array[] =>
+  Array.from({ length: Math.ceil(bytes.length / LARGE) }, (_, i) => bytes.subarray(i * LARGE, (i + 1) * LARGE));
 
 /** The same pieces, and their digest grows with them. */
 export async function* hashing(pieces: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
@@ -70,7 +74,7 @@ export async function* hashing(pieces: AsyncIterable<Uint8Array>, hash: Hash): A
 }
 
 /** The bytes in pieces of at least `size`, but for the last one. What is yielded lasts until the next one; what comes in, too. */
-async function* atLeast(pieces: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
+async function* atLeast(pieces: Pieces, size: number): AsyncGenerator<Uint8Array> {
   let kept: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of pieces) {

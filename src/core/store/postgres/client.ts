@@ -18,7 +18,7 @@ export interface PostgresContext {
   readonly patience?: number;
 }
 
-type Row = Readonly<Record<string, unknown>>;
+export type Row = Readonly<Record<string, unknown>>;
 /** Runs one statement of a transaction. */
 export type Query = (text: string, values?: readonly unknown[]) => Promise<readonly Row[]>;
 

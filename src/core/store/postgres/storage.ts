@@ -3,13 +3,18 @@ import { parseHolder } from "../../disk/lock.ts";
 import { identity, isDead, probe } from "../../disk/process.ts";
 import { Failure } from "../../failure.ts";
 import type { Holder } from "../../model/state.ts";
-import { smaller } from "../pieces.ts";
+import { LARGE, readByPieces } from "../pieces.ts";
 import { type Document, type OpenRun, REMOTE_PAUSE, type Storage } from "../storage.ts";
-import { PostgresClient, type PostgresContext, type Query } from "./client.ts";
+import { PostgresClient, type PostgresContext, type Query, type Row } from "./client.ts";
 import { PostgresLease } from "./lease.ts";
 import type { PostgresLocation } from "./location.ts";
 import { isMade, makeTables, tablesOf } from "./schema.ts";
-import { advisoryKey, BACKEND, number, text } from "./values.ts";
+import { advisoryKey, BACKEND, bytes, number, text } from "./values.ts";
+
+/** Each is gone when the next one is asked for. */
+function* taken(rows: Row[]): Generator<Uint8Array> {
+  for (let row = rows.shift(); row !== undefined; row = rows.shift()) yield bytes(row["piece"]);
+}
 
 /**
  * A state in a PostgreSQL database, in tables that it makes by itself. The lock is a row that names the holder, and an advisory lock of the
@@ -42,18 +47,37 @@ class Postgres implements Storage, AsyncDisposable {
 
   async read(): Promise<{ readonly document?: Document; readonly open: readonly OpenRun[] }> {
     if (!(await this.#made())) return { open: [] };
-    const { documents, journals, runs } = tablesOf(this.#client.place.schema);
-    const { name } = this.#client.place;
-    const { document, open } = await this.#client.transaction(async (query) => {
-      const [row] = await query(`select tag, body from ${documents} where name = $1 order by id desc limit 1`, [name]);
+    const { journals, runs } = tablesOf(this.#client.place.schema);
+    return await this.#client.transaction(async (query) => {
+      const document = await this.#document(query);
       const lines = await query(
         `select r.run, coalesce(string_agg(j.body, '' order by j.seq), '') as body from ${runs} r left join ${journals} j on j.name = r.name and j.run = r.run where r.name = $1 and r.is_open group by r.run order by r.run`,
-        [name],
+        [this.#client.place.name],
       );
       const open = lines.map((line) => ({ run: text(line["run"]), text: text(line["body"]) }));
-      return { document: row && { text: text(row["body"]), tag: text(row["tag"]) }, open };
+      return document === undefined ? { open } : { document, open };
     }, true);
-    return document === undefined ? { open } : { document: await smaller(document), open };
+  }
+
+  /** In pieces: a connection keeps twice the memory of the largest value that came over it. */
+  async #document(query: Query): Promise<Document | undefined> {
+    const { name, schema } = this.#client.place;
+    const last = `from ${tablesOf(schema).documents} where name = $1 order by id desc limit 1`;
+    const size = `octet_length(d.body) / ${LARGE}`;
+    const piece = `substring(d.body from p * ${LARGE} + 1 for ${LARGE})`;
+    const whole = `(select tag, convert_to(body, 'UTF8') as body ${last})`;
+    const found = query(`select d.tag, p as at, ${piece} as piece from ${whole} d, generate_series(0, ${size}) p`, [
+      name,
+    ]);
+    const rows = (await found).toSorted((a, b) => number(a["at"]) - number(b["at"]));
+    const [row, second] = rows;
+    if (row === undefined) return undefined;
+    const tag = text(row["tag"]);
+    if (second === undefined) return { text: Buffer.from(bytes(row["piece"])).toString("utf8"), tag };
+    const state = await readByPieces(taken(rows));
+    return state === undefined
+      ? { text: text((await query(`select body ${last}`, [name]))[0]?.["body"]), tag }
+      : { state, tag };
   }
 
   async lock(me: Holder, signal: AbortSignal) {
