@@ -33,7 +33,7 @@ describe.skipIf(missing !== undefined)("the site of the docs in Chromium", () =>
     expect(await shown()).toBe(all);
     await page.keyboard.type("simplestreams");
     await page.locator('nav a[href="#from-terraform"], nav a[href="#terraform"]').first().click();
-    expect(await page.locator("#terraform").isVisible()).toBe(true);
+    await page.locator("#terraform").waitFor({ state: "visible" });
     expect(faultsOf(opened)).toEqual([]);
   });
 

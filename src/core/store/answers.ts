@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { State } from "../model/state.ts";
 import type { Answer } from "../net/client.ts";
-import { hashing, LARGE, readByPieces } from "./pieces.ts";
+import { hashing, joined, LARGE, readByPieces } from "./pieces.ts";
 
 // A state of 70,000 images is more than the client of an API takes for one answer.
 
@@ -27,7 +27,7 @@ export interface StateRead {
 export async function documentIn(answer: Answer): Promise<string | StateRead | undefined> {
   if (isPacked(answer) || !(sizeOf(answer) > LARGE)) return await textOf(answer);
   const hash = createHash("md5");
-  const state = await readByPieces(hashing(answer.stream(), hash));
+  const state = await readByPieces(hashing(joined(answer.stream()), hash));
   return state && { state, md5: hash.digest("hex") };
 }
 

@@ -27,14 +27,15 @@ type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /**
  * The state in a document, where that is laid out as this program does it and nothing is wrong with it; undefined: else, and the rest is not
- * read. Each piece is JSON by itself and every row is checked, so that it is what the whole document says.
+ * read. Each piece is JSON by itself and every row is checked, so that it is what the whole document says. A piece is read before the next one
+ * is asked for.
  */
 export async function readByPieces(document: Pieces): Promise<State | undefined> {
   const images: Record<Address, Recorded> = {};
   const shared = new SharedParts();
   let head: Omit<State, "images"> | undefined;
   let rest = Buffer.alloc(0);
-  for await (const piece of atLeast(document, LARGE)) {
+  for await (const piece of document) {
     // A state of more than a piece; of a small one it would cost more than all of the reading.
     if (head !== undefined) releaseCode();
     rest = Buffer.concat([rest, piece]);
@@ -73,17 +74,15 @@ export async function* hashing(pieces: AsyncIterable<Uint8Array>, hash: Hash): A
   }
 }
 
-/** The bytes in pieces of at least `size`, but for the last one. What is yielded lasts until the next one; what comes in, too. */
-async function* atLeast(pieces: Pieces, size: number): AsyncGenerator<Uint8Array> {
+/** Pieces that last, joined to such of `LARGE` bytes or more: what is read of a socket at a time is too little for a call of the parser. */
+export async function* joined(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let kept: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of pieces) {
+    kept.push(piece);
     bytes += piece.byteLength;
-    if (bytes < size) {
-      kept.push(Uint8Array.from(piece));
-      continue;
-    }
-    yield kept.length === 0 ? piece : Buffer.concat([...kept, piece]);
+    if (bytes < LARGE) continue;
+    yield Buffer.concat(kept);
     [kept, bytes] = [[], 0];
   }
   if (bytes > 0) yield Buffer.concat(kept);
