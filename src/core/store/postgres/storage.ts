@@ -11,10 +11,8 @@ import type { PostgresLocation } from "./location.ts";
 import { isMade, makeTables, tablesOf } from "./schema.ts";
 import { advisoryKey, BACKEND, bytes, number, text } from "./values.ts";
 
-/** Each is gone when the next one is asked for. */
-function* taken(rows: Row[]): Generator<Uint8Array> {
-  for (let row = rows.shift(); row !== undefined; row = rows.shift()) yield bytes(row["piece"]);
-}
+/** Pieces of a document that are asked for at once. */
+const AT_ONCE = 16;
 
 /**
  * A state in a PostgreSQL database, in tables that it makes by itself. The lock is a row that names the holder, and an advisory lock of the
@@ -59,22 +57,23 @@ class Postgres implements Storage, AsyncDisposable {
     }, true);
   }
 
-  /** In pieces: a connection keeps twice the memory of the largest value that came over it. */
+  /** In pieces, some at a time: a connection keeps twice the memory of the largest value, and there is never all of it. */
   async #document(query: Query): Promise<Document | undefined> {
     const { name, schema } = this.#client.place;
     const last = `from ${tablesOf(schema).documents} where name = $1 order by id desc limit 1`;
-    const size = `octet_length(d.body) / ${LARGE}`;
-    const piece = `substring(d.body from p * ${LARGE} + 1 for ${LARGE})`;
     const whole = `(select tag, convert_to(body, 'UTF8') as body ${last})`;
-    const found = query(`select d.tag, p as at, ${piece} as piece from ${whole} d, generate_series(0, ${size}) p`, [
-      name,
-    ]);
-    const rows = (await found).toSorted((a, b) => number(a["at"]) - number(b["at"]));
+    const piece = `substring(d.body from p * ${LARGE} + 1 for ${LARGE})`;
+    const asked = async (first: number): Promise<readonly Row[]> => {
+      const end = `least(${first + AT_ONCE - 1}, octet_length(d.body) / ${LARGE})`;
+      const found = `select d.tag, p as at, ${piece} as piece from ${whole} d, generate_series(${first}, ${end}) p`;
+      return (await query(found, [name])).toSorted((a, b) => number(a["at"]) - number(b["at"]));
+    };
+    const rows = await asked(0);
     const [row, second] = rows;
     if (row === undefined) return undefined;
     const tag = text(row["tag"]);
     if (second === undefined) return { text: Buffer.from(bytes(row["piece"])).toString("utf8"), tag };
-    const state = await readByPieces(taken(rows));
+    const state = await readByPieces(piecesOf(rows, asked));
     return state === undefined
       ? { text: text((await query(`select body ${last}`, [name]))[0]?.["body"]), tag }
       : { state, tag };
@@ -224,3 +223,14 @@ const pooled = (session: PostgresClient): Failure =>
   new Failure("state.lock", `${session.where}: a pooler gives this run the session of the one that holds the lock`, {
     hint: "connect to the server directly, or to a pooler in session mode: a lock belongs to a session",
   });
+
+/** The pieces in these rows and in those that follow them. */
+async function* piecesOf(
+  rows: readonly Row[],
+  asked: (first: number) => Promise<readonly Row[]>,
+): AsyncGenerator<Uint8Array> {
+  for (let first = 0, found = rows; found.length > 0; found = await asked(first)) {
+    for (const row of found) yield bytes(row["piece"]);
+    first += AT_ONCE;
+  }
+}
