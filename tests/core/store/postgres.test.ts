@@ -214,4 +214,24 @@ describe.skipIf(!hasPostgres)("on a PostgreSQL server", () => {
     await using reader = await openStore({ storage: storageOf(one), operation: "plan", write: false, signal });
     expect(Object.values(reader.state.images).map((image) => String(image.id))).toEqual(["1"]);
   });
+
+  test("a document of several pieces is what was written, in a database that shows bytes in the old way, too", async () => {
+    await server.sql("alter database images set bytea_output = 'escape'");
+    try {
+      const url = fresh();
+      // Letters of two bytes, so that pieces end within one.
+      const state = { version: 1, lineage: "l", serial: 1, images: {}, note: "\\ü'\n".repeat(700_000) };
+      const written = `${JSON.stringify(state)}\n`;
+      const answer = await storageOf(url).lock(holder("a"), signal);
+      if (!("lease" in answer)) throw new Error("the lock of a new place is held");
+      await using lease = answer.lease;
+      for (const document of [written, "{}\n"]) {
+        const before = await storageOf(url).read(signal);
+        const tag = await lease.write(document, before.document?.tag);
+        expect((await storageOf(url).read(signal)).document).toEqual({ text: document, tag });
+      }
+    } finally {
+      await server.sql("alter database images reset bytea_output");
+    }
+  });
 });

@@ -9,7 +9,7 @@ import { PostgresClient, type PostgresContext, type Query, type Row } from "./cl
 import { PostgresLease } from "./lease.ts";
 import type { PostgresLocation } from "./location.ts";
 import { isMade, makeTables, tablesOf } from "./schema.ts";
-import { advisoryKey, BACKEND, bytes, number, text } from "./values.ts";
+import { advisoryKey, BACKEND, number, text } from "./values.ts";
 
 /** Pieces of a document that are asked for at once. */
 const AT_ONCE = 16;
@@ -62,7 +62,8 @@ class Postgres implements Storage, AsyncDisposable {
     const { name, schema } = this.#client.place;
     const last = `from ${tablesOf(schema).documents} where name = $1 order by id desc limit 1`;
     const whole = `(select tag, convert_to(body, 'UTF8') as body ${last})`;
-    const piece = `substring(d.body from p * ${LARGE} + 1 for ${LARGE})`;
+    // As text: what a bytea looks like is a setting of the database (bytea_output), and the driver knows one of two.
+    const piece = `encode(substring(d.body from p * ${LARGE} + 1 for ${LARGE}), 'base64')`;
     const asked = async (first: number): Promise<readonly Row[]> => {
       const end = `least(${first + AT_ONCE - 1}, octet_length(d.body) / ${LARGE})`;
       const found = `select d.tag, p as at, ${piece} as piece from ${whole} d, generate_series(${first}, ${end}) p`;
@@ -72,7 +73,7 @@ class Postgres implements Storage, AsyncDisposable {
     const [row, second] = rows;
     if (row === undefined) return undefined;
     const tag = text(row["tag"]);
-    if (second === undefined) return { text: Buffer.from(bytes(row["piece"])).toString("utf8"), tag };
+    if (second === undefined) return { text: pieceOf(row).toString("utf8"), tag };
     const state = await readByPieces(piecesOf(rows, asked));
     return state === undefined
       ? { text: text((await query(`select body ${last}`, [name]))[0]?.["body"]), tag }
@@ -224,13 +225,15 @@ const pooled = (session: PostgresClient): Failure =>
     hint: "connect to the server directly, or to a pooler in session mode: a lock belongs to a session",
   });
 
+const pieceOf = (row: Row): Buffer => Buffer.from(text(row["piece"]), "base64");
+
 /** The pieces in these rows and in those that follow them. */
 async function* piecesOf(
   rows: readonly Row[],
   asked: (first: number) => Promise<readonly Row[]>,
 ): AsyncGenerator<Uint8Array> {
   for (let first = 0, found = rows; found.length > 0; found = await asked(first)) {
-    for (const row of found) yield bytes(row["piece"]);
+    for (const row of found) yield pieceOf(row);
     first += AT_ONCE;
   }
 }

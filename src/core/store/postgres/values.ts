@@ -14,9 +14,3 @@ export function advisoryKey({ schema, name }: Pick<PostgresLocation, "schema" | 
 export const text = (value: unknown): string => (typeof value === "string" ? value : "");
 /** bigint comes as a text. */
 export const number = (value: unknown): number => Number(value ?? 0);
-
-/** A bytea. */
-export function bytes(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  throw new TypeError(`the driver gives bytea as ${typeof value}`);
-}
