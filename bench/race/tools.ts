@@ -1,10 +1,10 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 // The programs that the race is run against: found, or installed from Debian or with Go, or a reason why not.
 
-/** Where a program comes from: its package in Debian, the module that Go builds it of, or the script that starts its server. */
+/** Where a program comes from: its package in Debian, the module that Go builds it of, or the script of tests/live that starts its server. */
 interface Origin {
   readonly debian?: string;
   readonly go?: string;
@@ -113,8 +113,10 @@ async function install(name: string): Promise<string | undefined> {
     await succeeded(["apt-get", "-y", "-q", "-o", "DPkg::Lock::Timeout=300", "install", debian], env);
   }
   if (up !== undefined && isDebian) {
+    const directory = await mkdtemp(join(tmpdir(), "images-bench-up-"));
     const env = { ...process.env, INCUS_UP_ONLY: "packages" };
-    await succeeded(["bash", join(import.meta.dir, "../../tests/live", up), join(tmpdir(), "images-bench-up")], env);
+    await succeeded(["bash", join(import.meta.dir, "../../tests/live", up), directory], env);
+    await rm(directory, { recursive: true, force: true });
   }
   if (go !== undefined && Bun.which("go") !== null) {
     await mkdir(kept(), { recursive: true });

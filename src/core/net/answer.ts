@@ -6,7 +6,8 @@ import { brokenFailure, type RequestInfo } from "./failures.ts";
 import { excerpt } from "./text.ts";
 import { shownUrl } from "./url.ts";
 
-const MOST = 64 * 1024 * 1024;
+/** Bytes that `Answer.text` reads at most. */
+export const MOST = 64 * 1024 * 1024;
 /** How much of an answer that says no is read, and for how many milliseconds. */
 const ENOUGH = 64 * 1024;
 const PATIENCE = 5000;

@@ -1,16 +1,14 @@
 import { createHash } from "node:crypto";
 import type { State } from "../model/state.ts";
+import { MOST } from "../net/answer.ts";
 import type { Answer } from "../net/client.ts";
 import { hashing, joined, LARGE, readByPieces } from "./pieces.ts";
 
 // A state of 70,000 images is more than the client of an API takes for one answer.
 
-/** Bytes that `Answer.text` reads at most. */
-const WHOLE = 64 << 20;
-
 /** The text of an answer however large it is. One that says that it is small has the time limit of its call. */
 export async function textOf(answer: Answer): Promise<string> {
-  if (isPacked(answer) || sizeOf(answer) <= WHOLE) return await answer.text();
+  if (isPacked(answer) || sizeOf(answer) <= MOST) return await answer.text();
   return Buffer.concat(await Array.fromAsync(answer.stream())).toString("utf8");
 }
 
